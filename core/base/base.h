@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * base: what every layer needs and no layer is about.  No GPU, no models.
+ *
+ *   checked.c   sizes that cannot overflow
+ *   half.c      f16 and bf16 to f32 and back
+ *   dtype.c     the types numbers are stored in
+ *   error.c     the error domain
+ *   debug.c     VTR_DEBUG
+ *   progress.c  progress over several steps, cancellation
+ */
+#ifndef G_LOG_DOMAIN
+#define G_LOG_DOMAIN "Vitreous"
+#endif
+
+#include <glib.h>
+#include <gio/gio.h>
+#include <vitreous/vitreous.h>
+
+/* ---- checked.c: each returns FALSE on overflow and then leaves @out alone ---- */
+gboolean vtr_size_mul (gsize a, gsize b, gsize *out);
+gboolean vtr_size_add (gsize a, gsize b, gsize *out);
+
+/* Product of @n_dims sizes and of @item_size. */
+gboolean vtr_size_of_shape (const guint64 *shape, guint n_dims, gsize item_size, gsize *out);
+
+/* @value rounded up to a multiple of @alignment, a power of two. */
+gboolean vtr_size_align (gsize value, gsize alignment, gsize *out);
+
+/* ---- dtype.c ---- */
+typedef enum
+{
+  VTR_DTYPE_F32,
+  VTR_DTYPE_F16,
+  VTR_DTYPE_BF16,
+  VTR_DTYPE_F64,
+  VTR_DTYPE_U32,
+  VTR_DTYPE_I64,
+  VTR_DTYPE_OTHER, /* present in a file, of no use as a weight */
+} VtrDType;
+
+/* Bytes of one number; 0 for VTR_DTYPE_OTHER. */
+gsize vtr_dtype_size (VtrDType dtype);
+const char *vtr_dtype_name (VtrDType dtype);
+
+/* ---- half.c: IEEE binary16 and bfloat16; unaligned little-endian input is fine ---- */
+float vtr_half_to_float (guint16 half);
+guint16 vtr_half_from_float (float value); /* round to nearest even, overflow to infinity */
+float vtr_bf16_to_float (guint16 bf16);
+
+/* Converts @n numbers of any floating @dtype to f32. */
+void vtr_floats_from (VtrDType dtype, gconstpointer source, gsize n, float *out);
+
+/* Index of the first value that is NaN or infinite, or @n. */
+gsize vtr_floats_find_bad (const float *values, gsize n);
+
+/* ---- debug.c: keys of VTR_DEBUG, read once ---- */
+typedef enum
+{
+  VTR_DEBUG_VALIDATE = 1 << 0,   /* Vulkan core validation */
+  VTR_DEBUG_SYNC = 1 << 1,       /* and synchronization validation */
+  VTR_DEBUG_GPUAV = 1 << 2,      /* GPU-assisted validation */
+  VTR_DEBUG_TIMING = 1 << 3,     /* log the time of every kernel */
+  VTR_DEBUG_DUMP = 1 << 4,       /* log statistics of every tensor written */
+  VTR_DEBUG_LIMITS_MIN = 1 << 5, /* pretend to be the smallest device Vulkan allows */
+} VtrDebugFlags;
+
+VtrDebugFlags vtr_debug_flags (void);
+
+/* ---- progress.c ---- */
+typedef struct
+{
+  VtrProgressFunc func; /* may be NULL */
+  gpointer data;
+  GCancellable *cancellable; /* may be NULL */
+} VtrProgress;
+
+/* Reports, then fails with G_IO_ERROR_CANCELLED if cancelled.  @self may be NULL. */
+gboolean vtr_progress_step (const VtrProgress *self, double done, const char *what, GError **error);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+#include <vitreous/vtr-types.h>
+
+G_BEGIN_DECLS
+
+#define VTR_TYPE_SESSION (vtr_session_get_type ())
+
+/* The most pictures one run computes together. */
+#define VTR_MAX_BATCH 32
+
+/**
+ * VtrSession:
+ *
+ * A model on a device: its weights are uploaded once, then pictures are run.
+ * A session may be used from several threads; its runs then take turns.
+ */
+VTR_AVAILABLE_IN_0_1
+GType vtr_session_get_type (void);
+
+/**
+ * vtr_session_new:
+ * @device: where to compute
+ * @model: what to compute
+ * @progress: (nullable) (scope call): told of the upload
+ * @progress_data: its data
+ * @cancellable: (nullable): stops it
+ * @error: return location
+ *
+ * Uploads the weights, checking each for NaN and infinity.
+ *
+ * Returns: (transfer full): the session
+ */
+VTR_AVAILABLE_IN_0_1
+VtrSession *vtr_session_new (VtrDevice *device,
+                             VtrModel *model,
+                             VtrProgressFunc progress,
+                             gpointer progress_data,
+                             GCancellable *cancellable,
+                             GError **error);
+
+/**
+ * VtrExplainFlags:
+ * @VTR_EXPLAIN_DEFAULT: maps, attention of the query, logits
+ * @VTR_EXPLAIN_MATRIX: also the whole attention matrices of the asked layers, n_tokens² each
+ */
+typedef enum
+{
+  VTR_EXPLAIN_DEFAULT = 0,
+  VTR_EXPLAIN_MATRIX = 1 << 0,
+} VtrExplainFlags;
+
+/**
+ * vtr_session_explain:
+ * @self: a session
+ * @method: how to explain
+ * @inputs: (array length=n_inputs): prepared pictures of the session's model
+ * @n_inputs: how many, 1..%VTR_MAX_BATCH; those of one grid are computed together
+ * @flags: what else to keep
+ * @progress: (nullable) (scope call): told of progress
+ * @progress_data: its data
+ * @cancellable: (nullable): stops between two submissions to the device
+ * @error: return location
+ *
+ * Runs the model and explains each picture.  Where the device has too little
+ * memory for all of them at once, they are computed in smaller batches.
+ *
+ * Returns: (transfer full) (element-type VtrExplanation): @n_inputs explanations, in order
+ */
+VTR_AVAILABLE_IN_0_1
+GPtrArray *vtr_session_explain (VtrSession *self,
+                                VtrMethod *method,
+                                VtrInput *const *inputs,
+                                guint n_inputs,
+                                VtrExplainFlags flags,
+                                VtrProgressFunc progress,
+                                gpointer progress_data,
+                                GCancellable *cancellable,
+                                GError **error);
+
+/**
+ * VtrOpTiming:
+ * @name: the kernel ("matmul", "attention", ...)
+ * @calls: how often it ran
+ * @seconds: device time, by timestamps
+ * @flops: floating-point operations it did, multiply and add counted apart
+ */
+typedef struct
+{
+  const char *name;
+  guint64 calls;
+  double seconds;
+  double flops;
+} VtrOpTiming;
+
+/**
+ * VtrBenchmark:
+ * @seconds: wall time of one run of the batch, the median of all runs
+ * @flops: floating-point operations of one run
+ * @peak_bytes: device memory in use at most, weights included
+ * @planned_bytes: what was planned for activations before the run
+ * @n_ops: entries of @ops
+ * @ops: sums over one run, the one of median time
+ */
+typedef struct
+{
+  double seconds;
+  double flops;
+  guint64 peak_bytes;
+  guint64 planned_bytes;
+  guint n_ops;
+  VtrOpTiming *ops;
+} VtrBenchmark;
+
+/**
+ * vtr_session_benchmark:
+ * @self: a session
+ * @n_rows: rows of patches
+ * @n_columns: columns of patches
+ * @batch: pictures in a batch, 1..%VTR_MAX_BATCH
+ * @n_runs: timed runs, after one that is not counted
+ * @capture: whether Q, K and the log-sum-exp of every layer are kept, as for explaining
+ *
+ * Times the forward pass on made-up pixels.
+ *
+ * Returns: (transfer full): the figures
+ */
+VTR_AVAILABLE_IN_0_1
+VtrBenchmark *vtr_session_benchmark (VtrSession *self,
+                                     guint n_rows,
+                                     guint n_columns,
+                                     guint batch,
+                                     guint n_runs,
+                                     gboolean capture,
+                                     GCancellable *cancellable,
+                                     GError **error);
+
+VTR_AVAILABLE_IN_0_1
+void vtr_benchmark_free (VtrBenchmark *self);
+
+VTR_AVAILABLE_IN_0_1
+VtrModel *vtr_session_get_model (VtrSession *self);
+VTR_AVAILABLE_IN_0_1
+VtrDevice *vtr_session_get_device (VtrSession *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtrSession, g_object_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtrBenchmark, vtr_benchmark_free)
+
+G_END_DECLS

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * What a device is to the layers above: memory in arenas, and streams that
+ * kernels are recorded into.  core/gpu carries this out with Vulkan.  Nothing
+ * above this header knows which device it runs on.
+ */
+#include "base/base.h"
+#include "ops/kernels.h"
+
+/* ---- tensors ---- */
+
+#define VTR_MAX_DIMS 5
+
+typedef struct _VtrArena VtrArena;
+
+/*
+ * VtrTensor: a range of an arena's memory with a shape, slowest axis first.
+ * A plain value: copying it copies no data.  @name is for messages ("layer07.qkv").
+ */
+typedef struct
+{
+  VtrArena *arena;
+  guint block;  /* which of the arena's blocks */
+  gsize offset; /* bytes into the block, aligned for binding */
+  VtrDType dtype;
+  guint n_dims;
+  guint32 shape[VTR_MAX_DIMS];
+  char name[32];
+} VtrTensor;
+
+gsize vtr_tensor_n_values (const VtrTensor *self);
+gsize vtr_tensor_n_bytes (const VtrTensor *self);
+
+/* ---- devices ---- */
+
+struct _VtrDevice
+{
+  GObject parent_instance;
+  VtrDeviceInfo *info;    /* owned */
+  gsize tensor_alignment; /* bytes, a power of two */
+  gsize max_tensor_bytes; /* most one tensor may have, so that a kernel can bind it whole */
+  gsize max_block_bytes;  /* most one allocation may have */
+  gint64 bytes_in_use;    /* by live arenas; under lock */
+  gint64 peak_bytes;      /* its maximum since the last reset; under lock */
+  GMutex lock;
+};
+
+typedef struct _VtrStream VtrStream;
+typedef struct _VtrDeviceClass VtrDeviceClass;
+
+struct _VtrDeviceClass
+{
+  GObjectClass parent_class;
+
+  /* One block of memory that kernels can bind; VTR_ERROR_OUT_OF_MEMORY if there is not enough. */
+  gpointer (*block_new) (VtrDevice *self, gsize n_bytes, const char *name, GError **error);
+  void (*block_free) (VtrDevice *self, gpointer block);
+
+  VtrStream *(*stream_new) (VtrDevice *self, GError **error);
+};
+
+/* Bytes in use now, and at most since vtr_device_reset_peak (). */
+guint64 vtr_device_get_peak_bytes (VtrDevice *self);
+void vtr_device_reset_peak (VtrDevice *self);
+
+/* ---- arenas: memory planned first, allocated once ---- */
+
+VtrArena *vtr_arena_new (VtrDevice *device, const char *name);
+void
+vtr_arena_free (VtrArena *self); /* waits for nothing: no stream may still use it; NULL is fine */
+
+/*
+ * Plans one tensor.  Fails with VTR_ERROR_OUT_OF_MEMORY, naming the tensor, if
+ * it is larger than the device can bind.  Call before vtr_arena_commit ().
+ */
+gboolean vtr_arena_plan (VtrArena *self,
+                         VtrTensor *tensor,
+                         const char *name,
+                         VtrDType dtype,
+                         guint n_dims,
+                         const guint32 *shape,
+                         GError **error);
+
+/* Bytes planned so far, padding included. */
+guint64 vtr_arena_get_bytes (const VtrArena *self);
+
+/* Allocates all that was planned; VTR_ERROR_OUT_OF_MEMORY says how much was wanted. */
+gboolean vtr_arena_commit (VtrArena *self, GError **error);
+
+VtrDevice *vtr_arena_get_device (const VtrArena *self);
+gpointer vtr_arena_get_block (const VtrArena *self, guint block);
+
+/* ---- streams: kernels in order; not thread-safe, each session has its own ---- */
+
+typedef struct
+{
+  void (*free) (VtrStream *self);
+  gboolean (*dispatch) (VtrStream *self,
+                        VtrKernel kernel,
+                        const VtrTensor *const *tensors,
+                        guint n_tensors,
+                        gconstpointer params,
+                        gsize params_size,
+                        GError **error);
+  gboolean (*write) (VtrStream *self,
+                     const VtrTensor *dst,
+                     gsize offset,
+                     gconstpointer data,
+                     gsize n_bytes,
+                     GError **error);
+  gboolean (*read) (VtrStream *self,
+                    const VtrTensor *src,
+                    gsize offset,
+                    gpointer data,
+                    gsize n_bytes,
+                    GError **error);
+  gboolean (*flush) (VtrStream *self, GError **error);
+  gboolean (*wait) (VtrStream *self, GError **error);
+} VtrStreamClass;
+
+/* Time of the kernels since the stream was made or last asked, if timing is on. */
+typedef struct
+{
+  guint64 calls[VTR_N_KERNELS];
+  double seconds[VTR_N_KERNELS];
+  double flops[VTR_N_KERNELS];
+} VtrTimings;
+
+struct _VtrStream
+{
+  const VtrStreamClass *klass;
+  VtrDevice *device;  /* owned reference */
+  gboolean timing;    /* whether dispatches are timed; may be set between submissions */
+  VtrTimings timings; /* complete after vtr_stream_wait () */
+};
+
+VtrStream *vtr_stream_new (VtrDevice *device, GError **error);
+void vtr_stream_free (VtrStream *self); /* waits for its work; NULL is fine */
+
+/*
+ * Records one kernel.  Which of @tensors it reads and writes stands in the kernel
+ * table (kernels.c); barriers follow from that.  @flops is added to the timings.
+ */
+gboolean vtr_stream_dispatch (VtrStream *self,
+                              VtrKernel kernel,
+                              const VtrTensor *const *tensors,
+                              guint n_tensors,
+                              gconstpointer params,
+                              gsize params_size,
+                              double flops,
+                              GError **error);
+
+/* Copies @n_bytes into @dst from byte @offset on, in order with the kernels; @data may be reused at
+ * once. */
+gboolean vtr_stream_write (VtrStream *self,
+                           const VtrTensor *dst,
+                           gsize offset,
+                           gconstpointer data,
+                           gsize n_bytes,
+                           GError **error);
+
+/* Submits what was recorded, waits, and copies out of @src. */
+gboolean vtr_stream_read (VtrStream *self,
+                          const VtrTensor *src,
+                          gsize offset,
+                          gpointer data,
+                          gsize n_bytes,
+                          GError **error);
+
+/* Submits what was recorded and returns; at most two submissions are ever in flight. */
+gboolean vtr_stream_flush (VtrStream *self, GError **error);
+
+/* Submits what was recorded and waits for all of it. */
+gboolean vtr_stream_wait (VtrStream *self, GError **error);
+
+void vtr_stream_reset_timings (VtrStream *self);

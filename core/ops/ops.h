@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * ops: what the operations of a ViT are.  Each checks the shapes it is given and
+ * records one or more kernels; it submits nothing.  The file ops/matmul.c has
+ * vtr_op_matmul ().  Shapes use these letters:
+ *
+ *   b images of a batch     n tokens (prefix tokens first)     p patches, n = n_prefix + p
+ *   d width of a token      h heads       hd width of a head, d = h·hd     f hidden width of the
+ * MLP
+ *
+ * A wrong shape is a mistake of the caller: VTR_ERROR_FAILED, naming the tensors.
+ * All tensors are f32 unless said otherwise.
+ */
+#include "ops/device.h"
+
+/* pixels [b][3][H][W] → patches [b][p][3·size²], each patch as [3][size][size]; H, W may exceed
+ * whole patches: what is over at the bottom and right is left out. */
+gboolean vtr_op_patchify (VtrStream *stream,
+                          const VtrTensor *pixels,
+                          guint patch_size,
+                          const VtrTensor *patches,
+                          GError **error);
+
+/* tokens [b][n][d]: rows of prefix [n_prefix][d] (may be NULL for none), then patches [b][p][d] +
+ * positions [p][d] (NULL for none). */
+gboolean vtr_op_embed_tokens (VtrStream *stream,
+                              const VtrTensor *patches,
+                              const VtrTensor *prefix,
+                              const VtrTensor *positions,
+                              const VtrTensor *tokens,
+                              GError **error);
+
+/* y = (x − mean) / sqrt (var + eps) · weight + bias over the last axis; x, y any shape of last axis
+ * d (may be the same tensor), affine [2][d]: weight, bias. */
+gboolean vtr_op_layer_norm (VtrStream *stream,
+                            const VtrTensor *x,
+                            const VtrTensor *affine,
+                            float eps,
+                            const VtrTensor *y,
+                            GError **error);
+
+typedef enum
+{
+  VTR_ACTIVATION_NONE,
+  VTR_ACTIVATION_GELU_ERF,
+  VTR_ACTIVATION_GELU_TANH,
+  VTR_ACTIVATION_GELU_QUICK, /* x·sigmoid (1.702 x) */
+  VTR_ACTIVATION_TANH,
+} VtrActivation;
+
+typedef enum
+{
+  VTR_MATMUL_BIAS = 1 << 0,       /* + epilogue[0] */
+  VTR_MATMUL_SCALE = 1 << 1,      /* · epilogue[1], after the activation (layer scale) */
+  VTR_MATMUL_ACCUMULATE = 1 << 2, /* y += instead of y = (residual) */
+} VtrMatmulFlags;
+
+/* y = act (x·wᵀ + bias)·scale (+ y); x [..][k], w [n][k], y [..][n] with as many rows as x,
+ * epilogue [2][n]: bias, scale.  y is neither x nor w. */
+gboolean vtr_op_matmul (VtrStream *stream,
+                        const VtrTensor *x,
+                        const VtrTensor *w,
+                        const VtrTensor *epilogue,
+                        VtrMatmulFlags flags,
+                        VtrActivation activation,
+                        const VtrTensor *y,
+                        GError **error);
+
+/* hidden [..][f] = silu (gate)·up; gate_up [..][2f]: gate first. */
+gboolean vtr_op_swiglu (VtrStream *stream,
+                        const VtrTensor *gate_up,
+                        const VtrTensor *hidden,
+                        GError **error);
+
+/* Rotates q and k of the patches in qkv [b][n][3][h][hd]: x·cos + rotate_half (x)·sin, with
+ * table [2][p][hd]: cos, sin.  Prefix tokens (n − p of them) stay. */
+gboolean
+vtr_op_rope (VtrStream *stream, const VtrTensor *qkv, const VtrTensor *table, GError **error);
+
+/* context [b][n][h·hd] = softmax (scale·q·kᵀ)·v by tiles with online softmax; lse [b][h][n] gets
+ * each row's log Σ exp (scale·q·k).  scale = 1 / (sqrt (hd)·temperature).  qkv [b][n][3][h][hd]. */
+gboolean vtr_op_attention (VtrStream *stream,
+                           const VtrTensor *qkv,
+                           float scale,
+                           const VtrTensor *context,
+                           const VtrTensor *lse,
+                           GError **error);
+
+typedef enum
+{
+  VTR_POOL_CLS,          /* token 0 → [b][d] */
+  VTR_POOL_MEAN,         /* mean of the patches → [b][d] */
+  VTR_POOL_CLS_AND_MEAN, /* both, one after the other → [b][2d] */
+  VTR_POOL_DISTILLATION, /* token 1 → [b][d] */
+  VTR_POOL_MEAN_ALL,     /* mean of all tokens → [b][d] */
+} VtrPool;
+
+gboolean vtr_op_pool (VtrStream *stream,
+                      const VtrTensor *tokens,
+                      guint n_prefix,
+                      VtrPool pool,
+                      const VtrTensor *pooled,
+                      GError **error);
+
+/* ---- explaining: A_h[q][k] = exp (scale·q·k − lse[q]), recomputed, never stored whole ---- */
+
+/* probs [b][h][n_rows][n]: the rows A_h[rows[i]] ; rows [b][n_rows] u32. */
+gboolean vtr_op_attention_rows (VtrStream *stream,
+                                const VtrTensor *qkv,
+                                const VtrTensor *lse,
+                                float scale,
+                                const VtrTensor *rows,
+                                const VtrTensor *probs,
+                                GError **error);
+
+/* out [b][h][n]: Σ_q weights[b][q]·A_h[q][k].  @partials is scratch, planned by the function below.
+ */
+gboolean vtr_op_attention_apply (VtrStream *stream,
+                                 const VtrTensor *qkv,
+                                 const VtrTensor *lse,
+                                 float scale,
+                                 const VtrTensor *weights,
+                                 const VtrTensor *partials,
+                                 const VtrTensor *out,
+                                 GError **error);
+
+typedef enum
+{
+  VTR_FUSION_MEAN,
+  VTR_FUSION_MAX,
+  VTR_FUSION_MIN,
+} VtrFusion;
+
+/*
+ * What one layer contributes to a rollout (Abnar & Zuidema 2020):
+ *   Ā = fusion over the heads of @head_mask (bit h: head h takes part) of A_h
+ *   Ā[q][k] = 0 where Ā[q][k] ≤ cutoff and not q = k = 0
+ *   Â = (Ā + I) with each row divided by its sum
+ */
+typedef struct
+{
+  const VtrTensor *qkv; /* [b][n][3][h][hd] */
+  const VtrTensor *lse; /* [b][h][n] */
+  float scale;
+  VtrFusion fusion;
+  guint64 head_mask;
+  gboolean discard; /* whether the cutoff of @scratch holds */
+} VtrRolloutLayer;
+
+/* Scratch of the rollout, one for all layers of a run. */
+typedef struct
+{
+  VtrTensor row_sums;  /* [b][n] */
+  VtrTensor cutoff;    /* [b][4] u32: see ops/rollout.c */
+  VtrTensor histogram; /* [b][2048] u32 */
+  VtrTensor partials;  /* as attention_apply's, h = 1 */
+} VtrRolloutScratch;
+
+/* Plans the scratch of a rollout of b images of n tokens. */
+gboolean vtr_rollout_scratch_plan (VtrRolloutScratch *self,
+                                   VtrArena *arena,
+                                   guint b,
+                                   guint n,
+                                   GError **error);
+
+/* Plans the scratch of vtr_op_attention_apply (). */
+gboolean vtr_attention_apply_scratch_plan (VtrTensor *partials,
+                                           VtrArena *arena,
+                                           guint b,
+                                           guint h,
+                                           guint n,
+                                           GError **error);
+
+/* Finds the cutoff that drops the lowest @n_drop of the n² entries of Ā, each image for itself: the
+ * n_drop-th smallest value, exactly, by a radix select over the bits of the floats. */
+gboolean vtr_op_rollout_cutoff (VtrStream *stream,
+                                const VtrRolloutLayer *layer,
+                                guint64 n_drop,
+                                const VtrRolloutScratch *scratch,
+                                GError **error);
+
+/* next [b][n] = r [b][n]·Â: r'[k] = Σ_q r[q]·Â[q][k]. */
+gboolean vtr_op_rollout_step (VtrStream *stream,
+                              const VtrRolloutLayer *layer,
+                              const VtrTensor *r,
+                              const VtrRolloutScratch *scratch,
+                              const VtrTensor *next,
+                              GError **error);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * preprocess: a picture as a model was trained to see it.
+ *
+ *   resize.c     Pillow's resampling of 8-bit RGB, bit for bit
+ *   geometry.c   which resize and crop; patches ↔ pixels of the picture
+ *   input.c      VtrInput: resize, crop, normalise
+ */
+#include "io/io.h"
+#include "model/model.h"
+
+/* How a picture gets to the model: resized to resized_*, then cut at (left, top) to width × height.
+ */
+typedef struct
+{
+  guint image_width; /* pixels of the upright picture */
+  guint image_height;
+  guint resized_width;
+  guint resized_height;
+  int left; /* of the cut, in resized pixels; negative: padding */
+  int top;
+  guint width; /* what the model reads */
+  guint height;
+  guint patch_size;
+  guint n_rows; /* whole patches in height and width */
+  guint n_columns;
+} VtrGeometry;
+
+gboolean vtr_geometry_init (VtrGeometry *self,
+                            const VtrArch *arch,
+                            guint image_width,
+                            guint image_height,
+                            VtrFit fit,
+                            guint size,
+                            GError **error);
+
+const VtrGeometry *vtr_input_get_geometry (const VtrInput *self);
+
+/* The model it was prepared for. */
+VtrModel *vtr_input_get_model (const VtrInput *self);
+
+/* rgb [height][width][3] → a new [new_height][new_width][3]; g_free () it. */
+guint8 *vtr_resize_rgb (const guint8 *rgb,
+                        guint width,
+                        guint height,
+                        guint new_width,
+                        guint new_height,
+                        VtrFilter filter,
+                        GError **error);
