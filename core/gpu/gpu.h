@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * gpu: devices by Vulkan.  Knows kernels, nothing of ViTs.
+ *
+ *   volk.c            the loader's entry points
+ *   instance.c        loader, validation layers, messages → GLib log
+ *   vulkan-device.c   VtrVulkanDevice: choosing, features, queue, sticky lost state
+ *   limits.c          what kernels may use; VTR_DEBUG=limits-min clamps to the least Vulkan allows
+ *   quirks.c          driver bugs, each with vendor, versions, reason
+ *   memory.c          blocks of device memory, budget
+ *   pipeline.c        shader + constants → pipeline, made once
+ *   pipeline-cache.c  file in the user's cache; any mismatch is a miss
+ *   stream.c          recording, barriers from what kernels read and write, submission
+ *   transfer.c        staging, upload and download in pieces
+ *   timing.c          timestamps
+ *   kernels.c         kernel → shader variant, constants and grid for this device
+ */
+#include "ops/device.h"
+#include "vtr-shaders.h" /* made by shaders/embed.py: VtrShader, vtr_shaders[] */
+
+/* What a kernel's launch may depend on. */
+typedef struct
+{
+  VtrDeviceKind kind;
+  gboolean software; /* a rasteriser on the CPU: register tiles, no shared memory */
+  guint32 subgroup_size;
+  guint32 max_invocations; /* of a workgroup */
+  guint32 max_group_size[3];
+  guint32 max_groups[3];        /* in a dispatch */
+  guint32 shared_bytes;         /* of a workgroup */
+  guint32 max_storage_range;    /* bytes one binding may cover */
+  guint32 storage_alignment;    /* bytes, of a binding's offset */
+  guint32 max_push_constants;   /* bytes */
+  gboolean subgroup_arithmetic; /* subgroupAdd and the like in compute */
+} VtrGpuLimits;
+
+#define VTR_MAX_CONSTANTS 12
+
+/* One dispatch: which shader, its specialisation constants (id = index), its grid. */
+typedef struct
+{
+  VtrShader shader;
+  guint n_constants;
+  guint32 constants[VTR_MAX_CONSTANTS];
+  guint32 groups[3];
+} VtrLaunch;
+
+/* kernels.c: chooses the launch of a kernel; VTR_ERROR_FAILED if the grid exceeds the limits. */
+gboolean vtr_kernel_choose_launch (VtrKernel kernel,
+                                   const VtrGpuLimits *limits,
+                                   const VtrTensor *const *tensors,
+                                   gconstpointer params,
+                                   VtrLaunch *launch,
+                                   GError **error);
+
+/* Lists VtrDeviceInfo of all Vulkan devices, ids "vulkan:0", "vulkan:1", ... */
+GPtrArray *vtr_vulkan_list (GError **error);
+
+/* Opens the Vulkan device of that number. */
+VtrDevice *vtr_vulkan_open (guint index, GError **error);
+
+/* Validation messages (warnings and errors) since the program started; tests want 0. */
+guint vtr_vulkan_count_messages (void);
