@@ -46,6 +46,8 @@ typedef enum
   VTR_RESIZE_NONE,
   VTR_RESIZE_SHORT_EDGE, /* the short edge to resize_height, aspect kept */
   VTR_RESIZE_EXACT,      /* to resize_width × resize_height */
+  VTR_RESIZE_COVER,      /* aspect kept, the smallest that covers them (timm, crop not square) */
+  VTR_RESIZE_CONTAIN, /* aspect kept, the largest that fits into them (timm's crop_mode border) */
 } VtrResize;
 
 typedef enum
@@ -62,8 +64,9 @@ typedef struct
   guint resize_height;
   VtrFilter filter;
   gboolean crop;
-  guint crop_width; /* pixels; where the picture is smaller it is padded with zeros (black) */
+  guint crop_width; /* pixels; where the picture is smaller it is padded with @fill */
   guint crop_height;
+  guint8 fill[3]; /* RGB; black but for timm's crop_mode border */
   VtrCropRounding crop_rounding;
   double rescale; /* multiplies the bytes: 1/255 */
   double mean[3];

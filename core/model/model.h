@@ -28,7 +28,7 @@ typedef enum
   VTR_WEIGHT_PATCH,                  /* [d][3·patch²], a patch as [3][patch][patch] */
   VTR_WEIGHT_PATCH_BIAS,             /* [d] */
   VTR_WEIGHT_PRE_NORM,               /* [2][d]: weight, bias */
-  VTR_WEIGHT_FINAL_NORM,             /* [2][d] */
+  VTR_WEIGHT_FINAL_NORM,             /* [2][d]; absent: the tokens go on as they are */
   VTR_WEIGHT_PRE_LOGITS,             /* [d][d] */
   VTR_WEIGHT_PRE_LOGITS_BIAS,        /* [d] */
   VTR_WEIGHT_HEAD,                   /* [n_classes][d or 2d] */
