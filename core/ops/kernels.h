@@ -41,3 +41,74 @@ typedef struct
 } VtrKernelInfo;
 
 const VtrKernelInfo *vtr_kernel_get_info (VtrKernel kernel);
+
+/* ---- params: what each kernel is told besides its tensors ---- */
+
+typedef struct
+{
+  guint32 n_values; /* of the patches */
+  guint32 height;   /* pixels */
+  guint32 width;
+  guint32 size; /* of a patch, pixels */
+  guint32 grid_rows;
+  guint32 grid_cols;
+} VtrPatchifyParams;
+
+typedef struct
+{
+  guint32 n_values; /* of the tokens */
+  guint32 n_prefix;
+  guint32 n_patches;
+  guint32 width;
+  guint32 has_positions; /* 0 or 1 */
+} VtrEmbedTokensParams;
+
+typedef struct
+{
+  guint32 n_rows;
+  guint32 width;
+  float eps;
+} VtrLayerNormParams;
+
+typedef struct
+{
+  guint32 n_rows;     /* of x and y */
+  guint32 n_cols;     /* of y; rows of w */
+  guint32 depth;      /* columns of x and w */
+  guint32 flags;      /* VtrMatmulFlags */
+  guint32 activation; /* VtrActivation */
+} VtrMatmulParams;
+
+typedef struct
+{
+  guint32 n_values; /* of hidden */
+  guint32 width;
+} VtrSwigluParams;
+
+typedef struct
+{
+  guint32 n_pairs; /* values that turn together, of q and k */
+  guint32 n_tokens;
+  guint32 n_prefix;
+  guint32 n_heads;
+  guint32 head_width;
+} VtrRopeParams;
+
+typedef struct
+{
+  guint32 n_images;
+  guint32 n_tokens;
+  guint32 n_heads;
+  guint32 head_width;
+  float scale; /* of q·k */
+} VtrAttentionParams;
+
+typedef struct
+{
+  guint32 n_values; /* of pooled */
+  guint32 n_tokens;
+  guint32 width;          /* of a token */
+  guint32 pooled_width;   /* width or 2·width */
+  guint32 first_token[2]; /* of the mean in each half of pooled */
+  guint32 end_token[2];   /* one past the last */
+} VtrPoolParams;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/*
+ * Which shader runs a kernel on this device, with which constants and grid: a
+ * row of the table below per kernel.  What a kernel is told beyond that (its
+ * params) is the same on every device.
+ */
+#include "gpu/launch.h"
+
+/* Invocations of a workgroup that share nothing: every device has as many. */
+#define LINE_LOCAL_SIZE 64
+
+void
+vtr_launch_add_constant (VtrLaunch *launch, guint32 value)
+{
+  g_return_if_fail (launch->n_constants < VTR_MAX_CONSTANTS);
+
+  launch->constants[launch->n_constants++] = value;
+}
+
+void
+vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64 n_groups)
+{
+  const guint64 width = MIN (n_groups, limits->max_groups[0]);
+  const guint64 n_lines = (n_groups + width - 1) / width;
+  const guint64 height = MIN (n_lines, limits->max_groups[1]);
+
+  launch->groups[0] = width;
+  launch->groups[1] = height;
+  launch->groups[2] = (n_lines + height - 1) / height;
+}
+
+/* One row a lane on a software device, where lanes cost nothing to fill and barriers do; on a GPU
+ * a row is shared by as many lanes as read it in one stroke. */
+static void
+choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
+{
+  const VtrLayerNormParams *layer_norm = params;
+  const guint32 n_lanes = limits->software ? 1 : 32;
+  const guint32 n_rows = limits->software ? 8 : 2;
+
+  launch->shader = VTR_SHADER_LAYER_NORM;
+  vtr_launch_add_constant (launch, n_lanes);
+  vtr_launch_add_constant (launch, n_rows);
+  vtr_launch_set_line (launch, limits, ((guint64) layer_norm->n_rows + n_rows - 1) / n_rows);
+}
+
+/* Either @choose, or one invocation for each of the params' count at @count_offset. */
+typedef struct
+{
+  VtrShader shader;
+  gsize count_offset;
+  void (*choose) (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
+} Choice;
+
+#define PER_VALUE(shader, Params, count)                                                           \
+  {                                                                                                \
+    shader, G_STRUCT_OFFSET (Params, count), NULL                                                  \
+  }
+
+#define CHOSEN_BY(function)                                                                        \
+  {                                                                                                \
+    VTR_N_SHADERS, 0, function                                                                     \
+  }
+
+static const Choice choices[VTR_N_KERNELS] = {
+  [VTR_KERNEL_PATCHIFY] = PER_VALUE (VTR_SHADER_PATCHIFY, VtrPatchifyParams, n_values),
+  [VTR_KERNEL_EMBED_TOKENS] = PER_VALUE (VTR_SHADER_EMBED_TOKENS, VtrEmbedTokensParams, n_values),
+  [VTR_KERNEL_LAYER_NORM] = CHOSEN_BY (choose_layer_norm),
+  [VTR_KERNEL_SWIGLU] = PER_VALUE (VTR_SHADER_SWIGLU, VtrSwigluParams, n_values),
+  [VTR_KERNEL_ROPE] = PER_VALUE (VTR_SHADER_ROPE, VtrRopeParams, n_pairs),
+  [VTR_KERNEL_POOL] = PER_VALUE (VTR_SHADER_POOL, VtrPoolParams, n_values),
+};
+
+static void
+choose_per_value (const Choice *choice,
+                  const VtrGpuLimits *limits,
+                  gconstpointer params,
+                  VtrLaunch *launch)
+{
+  const guint64 n_values = G_STRUCT_MEMBER (guint32, params, choice->count_offset);
+
+  launch->shader = choice->shader;
+  vtr_launch_add_constant (launch, LINE_LOCAL_SIZE);
+  vtr_launch_set_line (launch, limits, (n_values + LINE_LOCAL_SIZE - 1) / LINE_LOCAL_SIZE);
+}
+
+gboolean
+vtr_kernel_choose_launch (VtrKernel kernel,
+                          const VtrGpuLimits *limits,
+                          const VtrTensor *const *tensors,
+                          gconstpointer params,
+                          VtrLaunch *launch,
+                          GError **error)
+{
+  g_return_val_if_fail ((guint) kernel < VTR_N_KERNELS, FALSE);
+
+  const Choice *choice = &choices[kernel];
+  *launch = (VtrLaunch){ 0 };
+  if (choice->choose != NULL)
+    choice->choose (limits, params, launch);
+  else
+    choose_per_value (choice, limits, params, launch);
+
+  for (guint axis = 0; axis < 3; axis++)
+    if (launch->groups[axis] == 0 || launch->groups[axis] > limits->max_groups[axis])
+      {
+        g_set_error (error, VTR_ERROR, VTR_ERROR_FAILED,
+                     "The operation %s on “%s” needs %u × %u × %u workgroups, which this device "
+                     "cannot start at once: use a smaller batch or a smaller picture.",
+                     vtr_kernel_get_info (kernel)->name, tensors[0]->name, launch->groups[0],
+                     launch->groups[1], launch->groups[2]);
+        return FALSE;
+      }
+  return TRUE;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * Choosing launches, split by kernel; only kernels*.c includes this.
+ */
+#include "gpu/gpu.h"
+
+/* Appends a specialisation constant: its id is how many came before it. */
+void vtr_launch_add_constant (VtrLaunch *launch, guint32 value);
+
+/* A grid of @n_groups workgroups in one line, folded over y and z where the line is too long;
+ * the shader finds its place with lib/grid.glsl. */
+void vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64 n_groups);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "ops/kernels.h"
+
+/* Bit i stands for the tensor bound at i. */
+#define T0 (1 << 0)
+#define T1 (1 << 1)
+#define T2 (1 << 2)
+#define T3 (1 << 3)
+
+static const VtrKernelInfo kernels[VTR_N_KERNELS] = {
+  [VTR_KERNEL_PATCHIFY] = { "patchify", 2, T0, T1, sizeof (VtrPatchifyParams) },
+  [VTR_KERNEL_EMBED_TOKENS] = { "embed-tokens", 4, T0 | T1 | T2, T3,
+                                sizeof (VtrEmbedTokensParams) },
+  [VTR_KERNEL_LAYER_NORM] = { "layer-norm", 3, T0 | T1, T2, sizeof (VtrLayerNormParams) },
+  [VTR_KERNEL_MATMUL] = { "matmul", 4, T0 | T1 | T2 | T3, T3, sizeof (VtrMatmulParams) },
+  [VTR_KERNEL_SWIGLU] = { "swiglu", 2, T0, T1, sizeof (VtrSwigluParams) },
+  [VTR_KERNEL_ROPE] = { "rope", 2, T0 | T1, T0, sizeof (VtrRopeParams) },
+  [VTR_KERNEL_ATTENTION] = { "attention", 3, T0, T1 | T2, sizeof (VtrAttentionParams) },
+  [VTR_KERNEL_POOL] = { "pool", 2, T0, T1, sizeof (VtrPoolParams) },
+};
+
+const VtrKernelInfo *
+vtr_kernel_get_info (VtrKernel kernel)
+{
+  g_return_val_if_fail ((guint) kernel < VTR_N_KERNELS, NULL);
+
+  return &kernels[kernel];
+}

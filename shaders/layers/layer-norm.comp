@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// layer-norm.comp: y = (x − mean) / sqrt (variance + eps) · weight + bias over each row.
+//
+//   x       in   [n_rows][width]  f32
+//   affine  in   [2][width]       f32  weight, bias
+//   y       out  [n_rows][width]  f32  may be `x`
+//
+// Grid: linear, ROWS rows a workgroup with LANES invocations each.  The variance is taken around
+// the mean in a pass of its own: E[x²] − mean² loses digits where the mean is large.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout (constant_id = 0) const uint LANES = 32;
+layout (constant_id = 1) const uint ROWS = 2;
+layout (local_size_x_id = 0, local_size_y_id = 1) in;
+
+layout (std430, binding = 0) readonly buffer X { float x[]; };
+layout (std430, binding = 1) readonly buffer Affine { float affine[]; };
+layout (std430, binding = 2) writeonly buffer Y { float y[]; };
+
+layout (push_constant) uniform Params // VtrLayerNormParams in core/ops/kernels.h
+{
+  uint n_rows;
+  uint width;
+  float eps;
+} params;
+
+#include "grid.glsl"
+#include "reduce.glsl"
+
+void
+main ()
+{
+  // A row past the end is computed like the last one, so that all take part in the barriers.
+  const uint row = workgroup_index () * ROWS + gl_LocalInvocationID.y;
+  const uint start = min (row, params.n_rows - 1) * params.width;
+  const uint lane = gl_LocalInvocationID.x;
+
+  float sum = 0.0;
+  for (uint column = lane; column < params.width; column += LANES)
+    sum += x[start + column];
+  const float mean = reduce_sum (sum) / float (params.width);
+
+  float squares = 0.0;
+  for (uint column = lane; column < params.width; column += LANES)
+    {
+      const float centred = x[start + column] - mean;
+      squares += centred * centred;
+    }
+  const float variance = reduce_sum (squares) / float (params.width);
+
+  if (row >= params.n_rows)
+    return;
+  const float inverse_deviation = 1.0 / sqrt (variance + params.eps);
+  for (uint column = lane; column < params.width; column += LANES)
+    y[start + column] = (x[start + column] - mean) * inverse_deviation * affine[column]
+                        + affine[params.width + column];
+}
