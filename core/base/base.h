@@ -79,3 +79,14 @@ typedef struct
 
 /* Reports, then fails with G_IO_ERROR_CANCELLED if cancelled.  @self may be NULL. */
 gboolean vtr_progress_step (const VtrProgress *self, double done, const char *what, GError **error);
+
+/* Defines name_get_type () over name_ref () and name_unref (); G_DEFINE_BOXED_TYPE is no ISO C. */
+#define VTR_DEFINE_BOXED_TYPE(Name, name)                                                          \
+  GType name##_get_type (void)                                                                     \
+  {                                                                                                \
+    static gsize type;                                                                             \
+    if (g_once_init_enter (&type))                                                                 \
+      g_once_init_leave (&type, g_boxed_type_register_static (#Name, (GBoxedCopyFunc) name##_ref,  \
+                                                              (GBoxedFreeFunc) name##_unref));     \
+    return type;                                                                                   \
+  }

@@ -14,7 +14,7 @@ struct _VtrMap
   char *label;
 };
 
-G_DEFINE_BOXED_TYPE (VtrMap, vtr_map, vtr_map_ref, vtr_map_unref)
+VTR_DEFINE_BOXED_TYPE (VtrMap, vtr_map)
 
 VtrMap *
 vtr_map_new (guint n_rows,
