@@ -4,17 +4,32 @@
 /*
  * io: bytes ↔ things.
  *
- *   image.c   VtrImage; reading by gdk-pixbuf
- *   png.c     8-bit RGBA and 16-bit grey PNG with text, to memory
- *   npz.c     arrays as NumPy's .npz, to memory
- *   ora.c     OpenRaster, to memory
- *   atomic.c  temporary name, fsync, rename
+ *   image.c       VtrImage
+ *   image-load.c  reading pictures by gdk-pixbuf
+ *   container.c   what gdk-pixbuf does not tell of a file: whether it is whole, PNG's orientation
+ *   png.c         8-bit RGBA and 16-bit grey PNG with text, to memory
+ *   zip.c         members of a ZIP file, to memory
+ *   npz.c         arrays as NumPy's .npz, to memory
+ *   ora.c         OpenRaster, to memory
+ *   atomic.c      temporary name, fsync, rename
  */
 #include "base/base.h"
 
 #define VTR_NPZ_MAX_DIMS 6
 
-/* One tEXt/iTXt entry of a PNG. */
+/* Takes @rgba [height][width][4] over, of g_malloc (); @path may be NULL. */
+VtrImage *
+vtr_image_take (guint width, guint height, guint8 *rgba, guint orientation, const char *path);
+
+/* ---- container.c: a whole file in memory, PNG, JPEG, TIFF or BMP; others pass as whole ---- */
+
+/* Whether the file goes on to where its own structure says it ends. */
+gboolean vtr_container_is_whole (const guint8 *data, gsize size);
+
+/* The EXIF orientation a PNG or TIFF states, 1..8; 1 where there is none and for other files. */
+guint vtr_container_get_orientation (const guint8 *data, gsize size);
+
+/* One iTXt entry of a PNG. */
 typedef struct
 {
   const char *key;  /* 1..79 Latin-1 characters */
@@ -36,6 +51,19 @@ GBytes *vtr_png_encode_grey16 (const guint16 *grey,
                                const VtrPngText *text,
                                guint n_text,
                                GError **error);
+
+/* A member of a ZIP file, in the order they are to have. */
+typedef struct
+{
+  char *name;
+  GBytes *bytes;
+  gboolean stored; /* instead of deflated */
+} VtrZipMember;
+
+/* Takes what @self holds, not @self, and appends it to @members. */
+GArray *vtr_zip_members_new (void);
+void vtr_zip_members_add (GArray *members, const char *name, GBytes *bytes, gboolean stored);
+GBytes *vtr_zip_encode (const GArray *members, GError **error);
 
 /* One array of an .npz. */
 typedef struct
