@@ -70,12 +70,22 @@ typedef enum
 VtrDebugFlags vtr_debug_flags (void);
 
 /* ---- progress.c ---- */
+
+/* A stretch of a longer piece of work: 0..1 of it is @from..@to of the whole. */
 typedef struct
 {
   VtrProgressFunc func; /* may be NULL */
   gpointer data;
   GCancellable *cancellable; /* may be NULL */
+  double from;
+  double to;
 } VtrProgress;
+
+/* The whole of a piece of work. */
+VtrProgress vtr_progress_whole (VtrProgressFunc func, gpointer data, GCancellable *cancellable);
+
+/* The part of @self between its shares @from and @to. */
+VtrProgress vtr_progress_part (const VtrProgress *self, double from, double to);
 
 /* Reports, then fails with G_IO_ERROR_CANCELLED if cancelled.  @self may be NULL. */
 gboolean vtr_progress_step (const VtrProgress *self, double done, const char *what, GError **error);

@@ -6,62 +6,60 @@
  *
  *   devices.c   which devices there are; the one place that names them
  *   weights.c   a model's weights on a device
- *   plan.c      buffers of one run: lifetimes, bytes
- *   forward.c   pixels → tokens → blocks → logits
+ *   plan.c      buffers of one run: what stays, what is shared, how many bytes
+ *   forward.c   pixels → tokens → blocks → embedding and logits
+ *   session.c   VtrSession: a model on a device, its stream and its last plan
+ *   bench.c     timing a session
  */
 #include "model/model.h"
 #include "ops/ops.h"
 #include "preprocess/preprocess.h"
 
+/* A matrix of weights and what is applied to its products. */
+typedef struct
+{
+  VtrTensor weight;   /* [n_out][n_in] */
+  VtrTensor epilogue; /* [2][n_out]: bias, layer scale */
+} VtrLinear;
+
 /* One block's weights on the device. */
 typedef struct
 {
-  VtrTensor norm1;         /* [2][d] */
-  VtrTensor qkv;           /* [3d][d] */
-  VtrTensor qkv_epilogue;  /* [2][3d]: bias, scale (unused) */
-  VtrTensor proj;          /* [d][d] */
-  VtrTensor proj_epilogue; /* [2][d]: bias, layer scale */
-  VtrTensor norm2;
-  VtrTensor fc1; /* [f2][d] */
-  VtrTensor fc1_epilogue;
-  VtrTensor fc2; /* [d][f] */
-  VtrTensor fc2_epilogue;
+  VtrTensor norm1; /* [2][d] */
+  VtrLinear qkv;   /* d → 3d */
+  VtrLinear proj;  /* d → d */
+  VtrTensor norm2; /* [2][d] */
+  VtrLinear fc1;   /* d → f, or 2f for SwiGLU */
+  VtrLinear fc2;   /* f → d */
 } VtrBlockWeights;
 
+/* A model's weights on the device.  What the model has not got has n_dims 0. */
 typedef struct
 {
   VtrArena *arena;
-  VtrTensor patch; /* [d][3·patch²] */
-  VtrTensor patch_epilogue;
-  VtrTensor prefix; /* [n_prefix][d]; n_dims 0 if none, as for every optional tensor below */
-  VtrTensor pre_norm;
-  VtrTensor final_norm;
-  VtrTensor pre_logits;
-  VtrTensor pre_logits_epilogue;
-  VtrTensor head;
-  VtrTensor head_epilogue;
-  VtrTensor head_distillation;
-  VtrTensor head_distillation_epilogue;
-  VtrTensor projection;
-  VtrTensor projection_epilogue;
+  VtrLinear patch;      /* 3·patch² → d */
+  VtrTensor prefix;     /* [n_prefix][d], positions added */
+  VtrTensor pre_norm;   /* [2][d] */
+  VtrTensor final_norm; /* [2][d] */
+  VtrLinear pre_logits; /* d → d */
+  VtrLinear head;       /* d or 2d → n_classes */
+  VtrLinear head_distillation;
+  VtrLinear projection;    /* d → projection_size */
   VtrBlockWeights *blocks; /* [n_layers] */
 } VtrDeviceWeights;
 
-/* Uploads all weights of @model; blocks while it does. */
+/* Uploads all weights of @model, waiting until they are there. */
 VtrDeviceWeights *vtr_device_weights_new (VtrStream *stream,
                                           VtrModel *model,
                                           const VtrProgress *progress,
                                           GError **error);
 void vtr_device_weights_free (VtrDeviceWeights *self);
 
-/* What of a forward pass stays readable after it. */
-typedef struct
+static inline gboolean
+vtr_tensor_exists (const VtrTensor *tensor)
 {
-  guint n_rows; /* patches */
-  guint n_columns;
-  guint batch;
-  gboolean *keep; /* [n_layers]: whether the layer's Q, K, V and log-sum-exp stay; not owned */
-} VtrPlanShape;
+  return tensor->n_dims > 0;
+}
 
 /*
  * VtrPlan: the buffers of a run.  qkv[layer] and lse[layer] are buffers of their own
@@ -70,42 +68,72 @@ typedef struct
 typedef struct
 {
   VtrArena *arena;
-  guint n_rows;
+  guint n_rows; /* of patches */
   guint n_columns;
-  guint batch;
+  guint batch; /* b */
   guint n_tokens;
+  gboolean *keep;      /* [n_layers]: whether Q, K, V and log-sum-exp outlive the forward pass */
   VtrTensor pixels;    /* [b][3][rows·patch][columns·patch] */
   VtrTensor patches;   /* [b][p][3·patch²] */
   VtrTensor embedded;  /* [b][p][d] */
-  VtrTensor positions; /* [p][d], optional */
-  VtrTensor rope;      /* [2][p][hd], optional */
+  VtrTensor positions; /* [p][d]; n_dims 0 without a table */
+  VtrTensor rope;      /* [2][p][hd]; n_dims 0 without RoPE */
   VtrTensor tokens;    /* [b][n][d]: the residual stream */
-  VtrTensor normed;    /* [b][n][d] */
-  VtrTensor context;   /* [b][n][d] */
-  VtrTensor hidden;    /* [rows of a chunk][f2] */
-  VtrTensor gated;     /* [rows of a chunk][f], SwiGLU only */
+  VtrTensor normed;    /* [b][n][d]: what a norm gave; then the attention's context */
+  VtrTensor hidden;    /* [chunk][f or 2f]: the MLP works on this many tokens at a time */
+  VtrTensor gated;     /* [chunk][f]; SwiGLU only */
   VtrTensor *qkv;      /* [n_layers] of [b][n][3][h][hd] */
   VtrTensor *lse;      /* [n_layers] of [b][h][n] */
   VtrTensor pooled;    /* [b][d or 2d] */
-  VtrTensor pooled2;   /* [b][d] */
-  VtrTensor embedding; /* [b][d, 2d or projection_size]: what is reported */
-  VtrTensor logits;    /* [b][n_classes], optional */
-  VtrTensor logits2;   /* [b][n_classes], DeiT's second head */
+  VtrTensor pooled_distillation; /* [b][d]; DeiT only */
+  VtrTensor projected;           /* [b][projection_size], or [b][d] of pre_logits */
+  VtrTensor logits;              /* [b][n_classes] */
+  VtrTensor logits_distillation; /* [b][n_classes]; DeiT only */
 } VtrPlan;
 
-/* Plans without allocating; the caller may plan more tensors into ->arena, then commits it. */
-VtrPlan *
-vtr_plan_new (VtrDevice *device, VtrModel *model, const VtrPlanShape *shape, GError **error);
+/*
+ * Plans the buffers of a run without allocating them; the caller may plan more
+ * into ->arena, then calls vtr_arena_commit ().  @keep: [n_layers], copied.
+ */
+VtrPlan *vtr_plan_new (VtrDevice *device,
+                       VtrModel *model,
+                       guint n_rows,
+                       guint n_columns,
+                       guint batch,
+                       const gboolean *keep,
+                       GError **error);
 void vtr_plan_free (VtrPlan *self);
 
 /* Uploads what depends on the grid alone: positions and RoPE. */
 gboolean vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **error);
 
-/* Records and submits the forward pass, block by block; pixels must be written before. */
+/* The embedding that is reported: projected where there is a projection, else pooled. */
+const VtrTensor *vtr_plan_get_embedding (const VtrPlan *self);
+
+/*
+ * Records and submits the forward pass, block by block; pixels must be written
+ * before.  @temperature divides the attention logits.
+ */
 gboolean vtr_forward (VtrStream *stream,
                       VtrModel *model,
                       const VtrDeviceWeights *weights,
                       const VtrPlan *plan,
-                      float attention_scale,
+                      double temperature,
                       const VtrProgress *progress,
                       GError **error);
+
+/* What q·k is multiplied by: 1 / (sqrt (head_size)·temperature). */
+float vtr_attention_scale (const VtrArch *arch, double temperature);
+
+/* 2·m·n·k of every product of one forward pass of @batch pictures, attention included. */
+double vtr_forward_flops (const VtrArch *arch, guint n_patches, guint batch);
+
+struct _VtrSession
+{
+  GObject parent_instance;
+  VtrDevice *device;
+  VtrModel *model;
+  GMutex lock; /* one run at a time: guards what follows */
+  VtrStream *stream;
+  VtrDeviceWeights *weights;
+};

@@ -101,7 +101,7 @@ typedef struct
  * @peak_bytes: device memory in use at most, weights included
  * @planned_bytes: what was planned for activations before the run
  * @n_ops: entries of @ops
- * @ops: sums over one run, the one of median time
+ * @ops: sums over one more run, in which every kernel was timed
  */
 typedef struct
 {
@@ -133,6 +133,8 @@ VtrBenchmark *vtr_session_benchmark (VtrSession *self,
                                      guint batch,
                                      guint n_runs,
                                      gboolean capture,
+                                     VtrProgressFunc progress,
+                                     gpointer progress_data,
                                      GCancellable *cancellable,
                                      GError **error);
 

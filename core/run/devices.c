@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/* Which devices there are: the one place that knows their kinds by name. */
+#include "run/run.h"
+
+#include "gpu/gpu.h"
+
+GPtrArray *
+vtr_device_list (GError **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return vtr_vulkan_list (error);
+}
+
+/* Lower is better: a GPU of its own memory, integrated, virtual, software. */
+static guint
+find_best (GPtrArray *infos)
+{
+  guint best = G_MAXUINT;
+
+  for (guint i = 0; i < infos->len; i++)
+    {
+      const VtrDeviceInfo *info = g_ptr_array_index (infos, i);
+      const VtrDeviceInfo *best_info = best < infos->len ? g_ptr_array_index (infos, best) : NULL;
+
+      if (info->usable && (best_info == NULL || info->kind < best_info->kind))
+        best = i;
+    }
+  return best;
+}
+
+static VtrDevice *
+open_best (GError **error)
+{
+  g_autoptr (GPtrArray) infos = vtr_vulkan_list (error);
+  if (infos == NULL)
+    return NULL;
+
+  const guint best = find_best (infos);
+  if (best < infos->len)
+    {
+      g_info ("Device %s chosen: %s", ((VtrDeviceInfo *) g_ptr_array_index (infos, best))->id,
+              ((VtrDeviceInfo *) g_ptr_array_index (infos, best))->name);
+      return vtr_vulkan_open (best, error);
+    }
+
+  const VtrDeviceInfo *first = infos->len > 0 ? g_ptr_array_index (infos, 0) : NULL;
+  if (first == NULL)
+    g_set_error (error, VTR_ERROR, VTR_ERROR_NO_DEVICE,
+                 "No Vulkan device was found: install a Vulkan driver for your GPU, or a software "
+                 "one (Debian: mesa-vulkan-drivers)");
+  else
+    g_set_error (error, VTR_ERROR, VTR_ERROR_NO_DEVICE, "No Vulkan device can be used; %s (%s): %s",
+                 first->id, first->name, first->reason);
+  return NULL;
+}
+
+static VtrDevice *
+open_by_number (const char *spec, const char *number, GError **error)
+{
+  guint64 index;
+
+  if (!g_ascii_string_to_unsigned (number, 10, 0, G_MAXUINT - 1, &index, NULL))
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                   "“%s” is no device: the part after the colon must be a number", spec);
+      return NULL;
+    }
+
+  g_autoptr (GPtrArray) infos = vtr_vulkan_list (error);
+  if (infos == NULL)
+    return NULL;
+  if (index >= infos->len)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_NO_DEVICE,
+                   "There is no device %s: this system has %u Vulkan device%s", spec, infos->len,
+                   infos->len == 1 ? "" : "s");
+      return NULL;
+    }
+
+  const VtrDeviceInfo *info = g_ptr_array_index (infos, index);
+  if (!info->usable)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_NO_DEVICE, "Device %s (%s) cannot be used: %s", spec,
+                   info->name, info->reason);
+      return NULL;
+    }
+  return vtr_vulkan_open ((guint) index, error);
+}
+
+VtrDevice *
+vtr_device_open (const char *spec, GError **error)
+{
+  g_return_val_if_fail (spec != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (g_str_equal (spec, "auto") || g_str_equal (spec, "vulkan"))
+    return open_best (error);
+  if (g_str_has_prefix (spec, "vulkan:"))
+    return open_by_number (spec, spec + strlen ("vulkan:"), error);
+
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               "“%s” is no device: write auto, vulkan or vulkan:N", spec);
+  return NULL;
+}

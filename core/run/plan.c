@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/* The buffers of one run: planned first, so that the bytes are known before any is allocated. */
+#include "run/run.h"
+
+/* The MLP's hidden tokens are the largest buffer and no layer needs them all at once. */
+#define MAX_HIDDEN_BYTES (G_GUINT64_CONSTANT (64) << 20)
+
+/* Tokens are cut into chunks of a multiple of this, so that each chunk's offset is aligned for
+ * binding whatever the width: 64 rows of f32 are a multiple of 256 bytes. */
+#define CHUNK_GRANULARITY 64
+
+typedef struct
+{
+  VtrPlan *plan;
+  const VtrArch *arch;
+  GError **error;
+  gboolean ok;
+} Planner;
+
+static void
+plan_tensor (Planner *self, VtrTensor *tensor, const char *name, guint n_dims, const guint32 *shape)
+{
+  self->ok = self->ok && vtr_arena_plan (self->plan->arena, tensor, name, VTR_DTYPE_F32, n_dims,
+                                         shape, self->error);
+}
+
+#define PLAN(member, ...)                                                                          \
+  plan_tensor (planner, &planner->plan->member, #member,                                           \
+               sizeof ((guint32[]){ __VA_ARGS__ }) / sizeof (guint32), (guint32[]){ __VA_ARGS__ })
+
+static guint32
+count_hidden_chunk (const VtrPlan *plan, guint32 width, gsize max_tensor_bytes)
+{
+  const guint64 n_tokens = (guint64) plan->batch * plan->n_tokens;
+  const guint64 max_bytes = MIN (MAX_HIDDEN_BYTES, max_tensor_bytes);
+  guint64 chunk = max_bytes / ((guint64) width * sizeof (float));
+
+  chunk = MAX (chunk - chunk % CHUNK_GRANULARITY, CHUNK_GRANULARITY);
+  return (guint32) MIN (chunk, n_tokens);
+}
+
+static void
+plan_trunk (Planner *planner)
+{
+  VtrPlan *plan = planner->plan;
+  const VtrArch *arch = planner->arch;
+  const guint32 b = plan->batch;
+  const guint32 n = plan->n_tokens;
+  const guint32 p = plan->n_rows * plan->n_columns;
+  const guint32 d = arch->hidden_size;
+  const guint32 patch = arch->patch_size;
+  const gboolean swiglu = arch->act == VTR_ACT_SWIGLU;
+  const guint32 hidden = swiglu ? 2 * arch->mlp_size : arch->mlp_size;
+  const guint32 chunk =
+      count_hidden_chunk (plan, hidden, vtr_arena_get_device (plan->arena)->max_tensor_bytes);
+
+  PLAN (pixels, b, 3, plan->n_rows * patch, plan->n_columns * patch);
+  PLAN (patches, b, p, 3 * patch * patch);
+  PLAN (embedded, b, p, d);
+  PLAN (tokens, b, n, d);
+  PLAN (normed, b, n, d);
+  PLAN (hidden, chunk, hidden);
+  if (swiglu)
+    PLAN (gated, chunk, arch->mlp_size);
+  if (arch->positions != VTR_POSITIONS_NONE)
+    PLAN (positions, p, d);
+  if (arch->rope_theta > 0)
+    PLAN (rope, 2, p, arch->head_size);
+}
+
+/* One buffer for each layer that is kept; the others take turns in one more. */
+static void
+plan_attention (Planner *planner)
+{
+  VtrPlan *plan = planner->plan;
+  const VtrArch *arch = planner->arch;
+  const guint32 qkv_shape[] = { plan->batch, plan->n_tokens, 3, arch->n_heads, arch->head_size };
+  const guint32 lse_shape[] = { plan->batch, arch->n_heads, plan->n_tokens };
+  guint shared = G_MAXUINT; /* the first layer that is not kept owns the shared buffers */
+
+  for (guint layer = 0; layer < arch->n_layers; layer++)
+    {
+      g_autofree char *qkv_name = g_strdup_printf ("layer%02u.qkv", layer);
+      g_autofree char *lse_name = g_strdup_printf ("layer%02u.lse", layer);
+
+      if (!plan->keep[layer] && shared != G_MAXUINT)
+        {
+          plan->qkv[layer] = plan->qkv[shared];
+          plan->lse[layer] = plan->lse[shared];
+          continue;
+        }
+      if (!plan->keep[layer])
+        shared = layer;
+      plan_tensor (planner, &plan->qkv[layer], qkv_name, G_N_ELEMENTS (qkv_shape), qkv_shape);
+      plan_tensor (planner, &plan->lse[layer], lse_name, G_N_ELEMENTS (lse_shape), lse_shape);
+    }
+}
+
+static void
+plan_head (Planner *planner)
+{
+  const VtrArch *arch = planner->arch;
+  const guint32 b = planner->plan->batch;
+  const guint32 d = arch->hidden_size;
+  const gboolean distilled = arch->head_pool == VTR_HEAD_POOL_CLS_AND_DISTILLATION;
+
+  PLAN (pooled, b, arch->head_pool == VTR_HEAD_POOL_CLS_AND_MEAN ? 2 * d : d);
+  if (distilled)
+    PLAN (pooled_distillation, b, d);
+  if (arch->projection_size > 0)
+    PLAN (projected, b, arch->projection_size);
+  else if (arch->pre_logits)
+    PLAN (projected, b, d);
+  if (arch->n_classes > 0)
+    PLAN (logits, b, arch->n_classes);
+  if (arch->n_classes > 0 && distilled)
+    PLAN (logits_distillation, b, arch->n_classes);
+}
+
+VtrPlan *
+vtr_plan_new (VtrDevice *device,
+              VtrModel *model,
+              guint n_rows,
+              guint n_columns,
+              guint batch,
+              const gboolean *keep,
+              GError **error)
+{
+  const VtrArch *arch = vtr_model_get_arch (model);
+  VtrPlan *self = g_new0 (VtrPlan, 1);
+  Planner planner = { .plan = self, .arch = arch, .error = error, .ok = TRUE };
+
+  self->arena = vtr_arena_new (device, "activations");
+  self->n_rows = n_rows;
+  self->n_columns = n_columns;
+  self->batch = batch;
+  self->n_tokens = vtr_arch_n_prefix (arch) + n_rows * n_columns;
+  self->keep = g_memdup2 (keep, arch->n_layers * sizeof *keep);
+  self->qkv = g_new0 (VtrTensor, arch->n_layers);
+  self->lse = g_new0 (VtrTensor, arch->n_layers);
+
+  plan_trunk (&planner);
+  plan_attention (&planner);
+  plan_head (&planner);
+  if (!planner.ok)
+    {
+      vtr_plan_free (self);
+      return NULL;
+    }
+  return self;
+}
+
+void
+vtr_plan_free (VtrPlan *self)
+{
+  if (self == NULL)
+    return;
+  vtr_arena_free (self->arena);
+  g_free (self->keep);
+  g_free (self->qkv);
+  g_free (self->lse);
+  g_free (self);
+}
+
+gboolean
+vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **error)
+{
+  if (vtr_tensor_exists (&self->positions))
+    {
+      g_autofree float *positions =
+          vtr_model_make_positions (model, self->n_rows, self->n_columns, error);
+      if (positions == NULL || !vtr_stream_write (stream, &self->positions, 0, positions,
+                                                  vtr_tensor_n_bytes (&self->positions), error))
+        return FALSE;
+    }
+  if (vtr_tensor_exists (&self->rope))
+    {
+      g_autofree float *rope = vtr_model_make_rope (model, self->n_rows, self->n_columns, error);
+      if (rope == NULL ||
+          !vtr_stream_write (stream, &self->rope, 0, rope, vtr_tensor_n_bytes (&self->rope), error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+const VtrTensor *
+vtr_plan_get_embedding (const VtrPlan *self)
+{
+  return vtr_tensor_exists (&self->projected) ? &self->projected : &self->pooled;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/* VtrSession: a model on a device. */
+#include "run/run.h"
+
+struct _VtrSessionClass
+{
+  GObjectClass parent_class;
+};
+
+typedef struct _VtrSessionClass VtrSessionClass;
+
+G_DEFINE_FINAL_TYPE (VtrSession, vtr_session, G_TYPE_OBJECT)
+
+static void
+vtr_session_finalize (GObject *object)
+{
+  VtrSession *self = (VtrSession *) object;
+
+  /* The stream waits for its work, which may still use the weights. */
+  vtr_stream_free (self->stream);
+  vtr_device_weights_free (self->weights);
+  g_clear_object (&self->model);
+  g_clear_object (&self->device);
+  g_mutex_clear (&self->lock);
+
+  G_OBJECT_CLASS (vtr_session_parent_class)->finalize (object);
+}
+
+static void
+vtr_session_class_init (VtrSessionClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = vtr_session_finalize;
+}
+
+static void
+vtr_session_init (VtrSession *self)
+{
+  g_mutex_init (&self->lock);
+}
+
+VtrSession *
+vtr_session_new (VtrDevice *device,
+                 VtrModel *model,
+                 VtrProgressFunc progress,
+                 gpointer progress_data,
+                 GCancellable *cancellable,
+                 GError **error)
+{
+  g_return_val_if_fail (device != NULL, NULL);
+  g_return_val_if_fail (model != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  const VtrProgress upload = vtr_progress_whole (progress, progress_data, cancellable);
+  g_autoptr (VtrSession) self = g_object_new (VTR_TYPE_SESSION, NULL);
+
+  self->device = g_object_ref (device);
+  self->model = g_object_ref (model);
+  self->stream = vtr_stream_new (device, error);
+  if (self->stream == NULL)
+    return NULL;
+  self->weights = vtr_device_weights_new (self->stream, model, &upload, error);
+  if (self->weights == NULL)
+    return NULL;
+
+  g_info ("%s is on %s: %.1f MiB of weights", vtr_model_get_name (model), device->info->name,
+          (double) vtr_arena_get_bytes (self->weights->arena) / (1 << 20));
+  return g_steal_pointer (&self);
+}
+
+VtrModel *
+vtr_session_get_model (VtrSession *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->model;
+}
+
+VtrDevice *
+vtr_session_get_device (VtrSession *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->device;
+}
