@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * explain: attention → maps.
+ *
+ *   methods.c      the table of methods, VtrMethod
+ *   params.c       text of a parameter ↔ its meaning for a model
+ *   raw.c          one file a method
+ *   rollout.c
+ *   matrix.c       whole attention matrices, for those who ask
+ *   run.c          vtr_session_explain: pictures of one grid together, method after forward pass
+ *   explanation.c  VtrExplanation
+ *   map.c          VtrMap
+ */
+#include "run/run.h"
+
+/* ---- params.c ---- */
+
+typedef enum
+{
+  VTR_QUERY_CLS,   /* token 0 */
+  VTR_QUERY_MEAN,  /* all patches, with equal weight */
+  VTR_QUERY_POINT, /* the patch at a pixel of the picture */
+} VtrQueryKind;
+
+/* The parameters of a method, read for one model. */
+typedef struct
+{
+  guint *layers; /* [n_layers], ascending; owned */
+  guint n_layers;
+  guint *heads; /* [n_heads] that take part, ascending; owned */
+  guint n_heads;
+  gboolean fuse; /* whether the heads become one map; else a map each */
+  VtrFusion fusion;
+  VtrQueryKind query;
+  double query_x; /* pixels, for VTR_QUERY_POINT */
+  double query_y;
+  double temperature;   /* divides the attention logits */
+  double discard_ratio; /* share of the attention left out, 0 ≤ ratio < 1 */
+} VtrSettings;
+
+/* How the text of a parameter is read. */
+typedef enum
+{
+  VTR_PARAM_LAYERS,
+  VTR_PARAM_HEADS,
+  VTR_PARAM_QUERY,
+  VTR_PARAM_TEMPERATURE,
+  VTR_PARAM_DISCARD_RATIO,
+} VtrParamKind;
+
+typedef struct
+{
+  VtrMethodParam public; /* first: its address is the parameter's public one */
+  VtrParamKind kind;
+} VtrParam;
+
+/* Parameters that mean the same to every method. */
+extern const VtrParam vtr_param_query;
+extern const VtrParam vtr_param_temperature;
+
+/* Whether @text can be read at all; what depends on a model is left to vtr_settings_init (). */
+gboolean vtr_param_check (const VtrParam *param, const char *text, GError **error);
+
+/* Reads all parameters of @method for @model; clear @self afterwards, also on failure. */
+gboolean vtr_settings_init (VtrSettings *self, VtrMethod *method, VtrModel *model, GError **error);
+void vtr_settings_clear (VtrSettings *self);
+
+/* The query as text, its default resolved: "cls", "mean" or "X,Y". */
+char *vtr_settings_format_query (const VtrSettings *self);
+
+/* ---- methods.c ---- */
+
+typedef struct _VtrExplainRun VtrExplainRun;
+
+/* A method: one row of the table in methods.c, one file. */
+typedef struct
+{
+  const char *name;
+  const char *summary;           /* one sentence */
+  const VtrParam *const *params; /* NULL-terminated */
+
+  /* Before the forward pass: plans what it needs into run->plan->arena; sets run->scratch, g_free
+   * ()d later. */
+  gboolean (*plan) (VtrExplainRun *run, GError **error);
+
+  /* After it: records its kernels, reads back, fills in run->explanations. */
+  gboolean (*explain) (VtrExplainRun *run, GError **error);
+} VtrMethodKind;
+
+extern const VtrMethodKind vtr_method_raw;
+extern const VtrMethodKind vtr_method_rollout;
+
+const VtrMethodKind *vtr_method_get_kind (VtrMethod *self);
+
+/* A copy that later changes of @self leave alone. */
+VtrMethod *vtr_method_copy (VtrMethod *self);
+
+/* ---- run.c ---- */
+
+/* Pictures of one grid on their way through the model. */
+struct _VtrExplainRun
+{
+  VtrStream *stream;
+  VtrModel *model;
+  const VtrArch *arch;
+  const VtrSettings *settings;
+  float attention_scale;
+  VtrPlan *plan;           /* its batch is @n_inputs; the asked layers are kept */
+  VtrInput *const *inputs; /* [n_inputs] */
+  guint n_inputs;
+  VtrExplanation **explanations; /* [n_inputs], to be filled in */
+  gpointer scratch;              /* the method's own */
+  VtrProgress progress;          /* of what follows the forward pass */
+};
+
+/* Which token asks, in the picture @input; not for VTR_QUERY_MEAN. */
+gboolean
+vtr_explain_find_query (const VtrExplainRun *run, VtrInput *input, guint32 *token, GError **error);
+
+/* Weights of the tokens that ask, [n_inputs][n_tokens]: 1 for one, 1/p each for the mean. */
+float *vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error);
+
+/* ---- matrix.c: VTR_EXPLAIN_MATRIX ---- */
+
+typedef struct
+{
+  VtrTensor rows;  /* [b][chunk] u32 */
+  VtrTensor probs; /* [b][h][chunk][n] */
+} VtrMatrixScratch;
+
+gboolean vtr_matrix_plan (VtrMatrixScratch *self, const VtrExplainRun *run, GError **error);
+gboolean vtr_matrix_read (const VtrMatrixScratch *self, VtrExplainRun *run, GError **error);
+
+/* ---- explanation.c: filling one in, before anybody else sees it ---- */
+
+/* @layers and @heads are copied; the method is kept as it stands. */
+VtrExplanation *vtr_explanation_new (VtrInput *input,
+                                     VtrModel *model,
+                                     VtrMethod *method,
+                                     const VtrDeviceInfo *device,
+                                     const guint *layers,
+                                     guint n_layers,
+                                     const guint *heads,
+                                     guint n_heads);
+
+void vtr_explanation_take_map (VtrExplanation *self, VtrMap *map);
+void vtr_explanation_take_summary (VtrExplanation *self, VtrMap *map);
+
+/* [n_layers][n_heads][n_rows][n_columns] */
+void vtr_explanation_take_attention (VtrExplanation *self, float *attention);
+
+/* [n_layers][n_heads][n_tokens][n_tokens] */
+void vtr_explanation_take_matrix (VtrExplanation *self, float *matrix, guint n_tokens);
+
+void vtr_explanation_take_logits (VtrExplanation *self, float *logits, guint n_classes);
+void vtr_explanation_take_embedding (VtrExplanation *self, float *embedding, guint n_values);
+void vtr_explanation_set_bytes (VtrExplanation *self, guint64 planned, guint64 peak);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/* VtrExplanation: what one picture got. */
+#include "explain/explain.h"
+
+struct _VtrExplanation
+{
+  gatomicrefcount ref_count;
+  VtrInput *input;
+  VtrModel *model;
+  VtrMethod *method;
+  VtrDeviceInfo device;
+  guint *layers;
+  guint n_layers;
+  guint *heads;
+  guint n_heads;
+  GPtrArray *maps; /* of VtrMap */
+  VtrMap *summary;
+  float *attention;
+  float *matrix;
+  guint n_tokens;
+  float *logits;
+  guint n_classes;
+  float *embedding;
+  guint n_embedding;
+  guint64 planned_bytes;
+  guint64 peak_bytes;
+};
+
+G_DEFINE_BOXED_TYPE (VtrExplanation, vtr_explanation, vtr_explanation_ref, vtr_explanation_unref)
+
+static void
+copy_device_info (VtrDeviceInfo *to, const VtrDeviceInfo *from)
+{
+  *to = *from;
+  to->id = g_strdup (from->id);
+  to->name = g_strdup (from->name);
+  to->driver = g_strdup (from->driver);
+  to->api = g_strdup (from->api);
+  to->reason = g_strdup (from->reason);
+}
+
+static void
+clear_device_info (VtrDeviceInfo *info)
+{
+  g_free (info->id);
+  g_free (info->name);
+  g_free (info->driver);
+  g_free (info->api);
+  g_free (info->reason);
+}
+
+VtrExplanation *
+vtr_explanation_new (VtrInput *input,
+                     VtrModel *model,
+                     VtrMethod *method,
+                     const VtrDeviceInfo *device,
+                     const guint *layers,
+                     guint n_layers,
+                     const guint *heads,
+                     guint n_heads)
+{
+  VtrExplanation *self = g_new0 (VtrExplanation, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->input = vtr_input_ref (input);
+  self->model = g_object_ref (model);
+  self->method = g_object_ref (method);
+  copy_device_info (&self->device, device);
+  self->layers = g_memdup2 (layers, n_layers * sizeof *layers);
+  self->n_layers = n_layers;
+  self->heads = g_memdup2 (heads, n_heads * sizeof *heads);
+  self->n_heads = n_heads;
+  self->maps = g_ptr_array_new_with_free_func ((GDestroyNotify) vtr_map_unref);
+  return self;
+}
+
+VtrExplanation *
+vtr_explanation_ref (VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+vtr_explanation_unref (VtrExplanation *self)
+{
+  g_return_if_fail (self != NULL);
+
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  vtr_input_unref (self->input);
+  g_object_unref (self->model);
+  g_object_unref (self->method);
+  clear_device_info (&self->device);
+  g_free (self->layers);
+  g_free (self->heads);
+  g_ptr_array_unref (self->maps);
+  g_clear_pointer (&self->summary, vtr_map_unref);
+  g_free (self->attention);
+  g_free (self->matrix);
+  g_free (self->logits);
+  g_free (self->embedding);
+  g_free (self);
+}
+
+void
+vtr_explanation_take_map (VtrExplanation *self, VtrMap *map)
+{
+  g_ptr_array_add (self->maps, map);
+}
+
+void
+vtr_explanation_take_summary (VtrExplanation *self, VtrMap *map)
+{
+  g_clear_pointer (&self->summary, vtr_map_unref);
+  self->summary = map;
+}
+
+void
+vtr_explanation_take_attention (VtrExplanation *self, float *attention)
+{
+  self->attention = attention;
+}
+
+void
+vtr_explanation_take_matrix (VtrExplanation *self, float *matrix, guint n_tokens)
+{
+  self->matrix = matrix;
+  self->n_tokens = n_tokens;
+}
+
+void
+vtr_explanation_take_logits (VtrExplanation *self, float *logits, guint n_classes)
+{
+  self->logits = logits;
+  self->n_classes = n_classes;
+}
+
+void
+vtr_explanation_take_embedding (VtrExplanation *self, float *embedding, guint n_values)
+{
+  self->embedding = embedding;
+  self->n_embedding = n_values;
+}
+
+void
+vtr_explanation_set_bytes (VtrExplanation *self, guint64 planned, guint64 peak)
+{
+  self->planned_bytes = planned;
+  self->peak_bytes = peak;
+}
+
+VtrInput *
+vtr_explanation_get_input (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->input;
+}
+
+VtrMethod *
+vtr_explanation_get_method (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->method;
+}
+
+VtrModel *
+vtr_explanation_get_model (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->model;
+}
+
+const VtrDeviceInfo *
+vtr_explanation_get_device_info (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return &self->device;
+}
+
+guint
+vtr_explanation_get_n_maps (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->maps->len;
+}
+
+VtrMap *
+vtr_explanation_get_map (const VtrExplanation *self, guint index)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (index < self->maps->len, NULL);
+
+  return g_ptr_array_index (self->maps, index);
+}
+
+VtrMap *
+vtr_explanation_get_summary (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->summary;
+}
+
+const float *
+vtr_explanation_get_attention (const VtrExplanation *self, guint *n_layers, guint *n_heads)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  if (n_layers != NULL)
+    *n_layers = self->n_layers;
+  if (n_heads != NULL)
+    *n_heads = self->n_heads;
+  return self->attention;
+}
+
+const guint *
+vtr_explanation_get_layers (const VtrExplanation *self, guint *n_layers)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  *n_layers = self->n_layers;
+  return self->layers;
+}
+
+const guint *
+vtr_explanation_get_heads (const VtrExplanation *self, guint *n_heads)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  *n_heads = self->n_heads;
+  return self->heads;
+}
+
+const float *
+vtr_explanation_get_matrix (const VtrExplanation *self, guint *n_tokens)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  *n_tokens = self->n_tokens;
+  return self->matrix;
+}
+
+const float *
+vtr_explanation_get_logits (const VtrExplanation *self, guint *n_classes)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  *n_classes = self->n_classes;
+  return self->logits;
+}
+
+const float *
+vtr_explanation_get_embedding (const VtrExplanation *self, guint *n_values)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  *n_values = self->n_embedding;
+  return self->embedding;
+}
+
+guint64
+vtr_explanation_get_planned_bytes (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->planned_bytes;
+}
+
+guint64
+vtr_explanation_get_peak_bytes (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->peak_bytes;
+}

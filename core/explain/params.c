@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/* The text of a parameter and its meaning: "0,3-5" of a model with 12 layers. */
+#include "explain/explain.h"
+
+#include <math.h>
+
+/* No model has more; keeps a range like 0-4000000000 from filling memory. */
+#define MAX_INDEX 4095
+
+const VtrParam vtr_param_query = {
+  { .name = "query",
+    .syntax = "cls|mean|X,Y",
+    .default_text = "auto",
+    .summary = "Whose attention to show: the CLS token's, the mean of all patches', or that of the "
+               "patch at a pixel; by default CLS where the model has it, else mean." },
+  VTR_PARAM_QUERY,
+};
+
+const VtrParam vtr_param_temperature = {
+  { .name = "temperature",
+    .syntax = "a number from 0.01 to 100",
+    .default_text = "1",
+    .summary = "Divides the attention logits in every layer; 1 is as trained, less is sharper.",
+    .min = 0.01,
+    .max = 100.0 },
+  VTR_PARAM_TEMPERATURE,
+};
+
+static gboolean
+fail_usage (const VtrParam *param, const char *text, GError **error)
+{
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE, "“%s” is no value for --%s: write %s", text,
+               param->public.name, param->public.syntax);
+  return FALSE;
+}
+
+/* "A" or "A-B" */
+static gboolean
+parse_range (const char *text, guint64 *first, guint64 *last)
+{
+  g_auto (GStrv) ends = g_strsplit (text, "-", 2);
+
+  if (ends[0] == NULL || !g_ascii_string_to_unsigned (ends[0], 10, 0, MAX_INDEX, first, NULL))
+    return FALSE;
+  *last = *first;
+  return ends[1] == NULL ||
+         (g_ascii_string_to_unsigned (ends[1], 10, 0, MAX_INDEX, last, NULL) && *first <= *last);
+}
+
+/* "0,3-5" → a set of flags, one an index.  NULL if it cannot be read. */
+static GArray *
+parse_indices (const char *text)
+{
+  g_auto (GStrv) parts = g_strsplit (text, ",", -1);
+  g_autoptr (GArray) chosen = g_array_new (FALSE, TRUE, sizeof (gboolean));
+
+  if (parts[0] == NULL)
+    return NULL;
+  for (char **part = parts; *part != NULL; part++)
+    {
+      guint64 first, last;
+
+      if (!parse_range (g_strstrip (*part), &first, &last))
+        return NULL;
+      if (last >= chosen->len)
+        g_array_set_size (chosen, (guint) last + 1);
+      for (guint64 index = first; index <= last; index++)
+        g_array_index (chosen, gboolean, index) = TRUE;
+    }
+  return g_steal_pointer (&chosen);
+}
+
+/* The chosen indices in ascending order; fails where the model has not that many. */
+static gboolean
+list_indices (const VtrParam *param,
+              GArray *chosen,
+              guint n_available,
+              guint **indices,
+              guint *n_indices,
+              GError **error)
+{
+  if (chosen->len > n_available)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                   "--%s asks for number %u, but this model has 0 to %u", param->public.name,
+                   chosen->len - 1, n_available - 1);
+      return FALSE;
+    }
+
+  *indices = g_new (guint, chosen->len);
+  *n_indices = 0;
+  for (guint index = 0; index < chosen->len; index++)
+    if (g_array_index (chosen, gboolean, index))
+      (*indices)[(*n_indices)++] = index;
+  return TRUE;
+}
+
+static void
+list_all (guint n_available, guint **indices, guint *n_indices)
+{
+  *indices = g_new (guint, n_available);
+  *n_indices = n_available;
+  for (guint index = 0; index < n_available; index++)
+    (*indices)[index] = index;
+}
+
+static gboolean
+read_layers (const VtrParam *param,
+             const char *text,
+             VtrModel *model,
+             VtrSettings *settings,
+             GError **error)
+{
+  const guint n_layers = model != NULL ? vtr_model_get_n_layers (model) : MAX_INDEX + 1;
+
+  if (g_str_equal (text, "all"))
+    {
+      list_all (n_layers, &settings->layers, &settings->n_layers);
+      return TRUE;
+    }
+  if (g_str_equal (text, "last"))
+    {
+      settings->layers = g_new (guint, 1);
+      settings->layers[0] = n_layers - 1;
+      settings->n_layers = 1;
+      return TRUE;
+    }
+
+  g_autoptr (GArray) chosen = parse_indices (text);
+  if (chosen == NULL)
+    return fail_usage (param, text, error);
+  return list_indices (param, chosen, n_layers, &settings->layers, &settings->n_layers, error);
+}
+
+static gboolean
+read_heads (const VtrParam *param,
+            const char *text,
+            VtrModel *model,
+            VtrSettings *settings,
+            GError **error)
+{
+  static const struct
+  {
+    const char *name;
+    gboolean fuse;
+    VtrFusion fusion;
+  } words[] = {
+    { "mean", TRUE, VTR_FUSION_MEAN },
+    { "max", TRUE, VTR_FUSION_MAX },
+    { "min", TRUE, VTR_FUSION_MIN },
+    { "all", FALSE, VTR_FUSION_MEAN },
+  };
+  const guint n_heads = model != NULL ? vtr_model_get_n_heads (model) : MAX_INDEX + 1;
+
+  settings->fuse = FALSE;
+  settings->fusion = VTR_FUSION_MEAN;
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    if (g_str_equal (text, words[i].name))
+      {
+        settings->fuse = words[i].fuse;
+        settings->fusion = words[i].fusion;
+        list_all (n_heads, &settings->heads, &settings->n_heads);
+        return TRUE;
+      }
+
+  g_autoptr (GArray) chosen = parse_indices (text);
+  if (chosen == NULL)
+    return fail_usage (param, text, error);
+  return list_indices (param, chosen, n_heads, &settings->heads, &settings->n_heads, error);
+}
+
+/* A finite number, all of @text. */
+static gboolean
+parse_number (const char *text, double *number)
+{
+  char *end;
+
+  *number = g_ascii_strtod (text, &end);
+  return end != text && *end == '\0' && isfinite (*number);
+}
+
+static gboolean
+read_query (const VtrParam *param,
+            const char *text,
+            VtrModel *model,
+            VtrSettings *settings,
+            GError **error)
+{
+  const gboolean has_cls = model == NULL || vtr_model_has_cls_token (model);
+
+  if (g_str_equal (text, "auto"))
+    {
+      settings->query = has_cls ? VTR_QUERY_CLS : VTR_QUERY_MEAN;
+      return TRUE;
+    }
+  if (g_str_equal (text, "mean"))
+    {
+      settings->query = VTR_QUERY_MEAN;
+      return TRUE;
+    }
+  if (g_str_equal (text, "cls"))
+    {
+      settings->query = VTR_QUERY_CLS;
+      if (!has_cls)
+        g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                     "The model “%s” has no CLS token to ask: use --query mean or a pixel X,Y",
+                     vtr_model_get_name (model));
+      return has_cls;
+    }
+
+  g_auto (GStrv) parts = g_strsplit (text, ",", 2);
+  settings->query = VTR_QUERY_POINT;
+  if (parts[0] == NULL || parts[1] == NULL || !parse_number (parts[0], &settings->query_x) ||
+      !parse_number (parts[1], &settings->query_y))
+    return fail_usage (param, text, error);
+  return TRUE;
+}
+
+static gboolean
+read_number (const VtrParam *param, const char *text, double *number, GError **error)
+{
+  if (!parse_number (text, number) || *number < param->public.min || *number > param->public.max)
+    return fail_usage (param, text, error);
+  return TRUE;
+}
+
+/* With no model, only what needs none is checked. */
+static gboolean
+read_param (const VtrParam *param,
+            const char *text,
+            VtrModel *model,
+            VtrSettings *settings,
+            GError **error)
+{
+  switch (param->kind)
+    {
+    case VTR_PARAM_LAYERS:
+      return read_layers (param, text, model, settings, error);
+    case VTR_PARAM_HEADS:
+      return read_heads (param, text, model, settings, error);
+    case VTR_PARAM_QUERY:
+      return read_query (param, text, model, settings, error);
+    case VTR_PARAM_TEMPERATURE:
+      return read_number (param, text, &settings->temperature, error);
+    case VTR_PARAM_DISCARD_RATIO:
+      return read_number (param, text, &settings->discard_ratio, error);
+    }
+  g_return_val_if_reached (FALSE);
+}
+
+gboolean
+vtr_param_check (const VtrParam *param, const char *text, GError **error)
+{
+  VtrSettings settings = { 0 };
+  const gboolean ok = read_param (param, text, NULL, &settings, error);
+
+  vtr_settings_clear (&settings);
+  return ok;
+}
+
+gboolean
+vtr_settings_init (VtrSettings *self, VtrMethod *method, VtrModel *model, GError **error)
+{
+  const VtrMethodKind *kind = vtr_method_get_kind (method);
+
+  *self = (VtrSettings){ .temperature = 1.0 };
+  for (guint i = 0; kind->params[i] != NULL; i++)
+    if (!read_param (kind->params[i], vtr_method_get (method, kind->params[i]->public.name), model,
+                     self, error))
+      return FALSE;
+  return TRUE;
+}
+
+void
+vtr_settings_clear (VtrSettings *self)
+{
+  g_clear_pointer (&self->layers, g_free);
+  g_clear_pointer (&self->heads, g_free);
+}
+
+char *
+vtr_settings_format_query (const VtrSettings *self)
+{
+  char x[G_ASCII_DTOSTR_BUF_SIZE];
+  char y[G_ASCII_DTOSTR_BUF_SIZE];
+
+  switch (self->query)
+    {
+    case VTR_QUERY_CLS:
+      return g_strdup ("cls");
+    case VTR_QUERY_MEAN:
+      return g_strdup ("mean");
+    case VTR_QUERY_POINT:
+      return g_strdup_printf ("%s,%s", g_ascii_dtostr (x, sizeof x, self->query_x),
+                              g_ascii_dtostr (y, sizeof y, self->query_y));
+    }
+  g_return_val_if_reached (NULL);
+}

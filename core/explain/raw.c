@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/*
+ * raw: the attention a query gives to each patch, as it is.
+ *
+ * map[k] = A_h[q][k] for the asked query token q, layer by layer; for the mean
+ * query, the mean of A_h[q][k] over all patches q.
+ */
+#include "explain/explain.h"
+
+static const VtrParam param_layers = {
+  { .name = "layers",
+    .syntax = "last|all|0-11|3,7",
+    .default_text = "last",
+    .summary = "The layers to show, counted from 0 at the patches." },
+  VTR_PARAM_LAYERS,
+};
+
+static const VtrParam param_heads = {
+  { .name = "heads",
+    .syntax = "mean|max|min|all|0,2",
+    .default_text = "mean",
+    .summary = "How heads become one map, or which heads to show each for itself." },
+  VTR_PARAM_HEADS,
+};
+
+static const VtrParam *const params[] = {
+  &param_layers, &param_heads, &vtr_param_query, &vtr_param_temperature, NULL,
+};
+
+/* Device memory of the method: the answer of every asked layer, and what asks for it. */
+typedef struct
+{
+  VtrTensor rows;     /* [b][1] u32: the token that asks */
+  VtrTensor weights;  /* [b][n]: or the weights of all that ask */
+  VtrTensor partials; /* scratch of the weighted sum */
+  VtrTensor *answers; /* [n_layers] of [b][h][1][n], or [b][h][n] */
+} RawScratch;
+
+static gboolean
+plan_query (RawScratch *scratch, VtrExplainRun *run, GError **error)
+{
+  VtrArena *arena = run->plan->arena;
+  const guint32 b = run->n_inputs;
+  const guint32 n = run->plan->n_tokens;
+
+  if (run->settings->query != VTR_QUERY_MEAN)
+    return vtr_arena_plan (arena, &scratch->rows, "query.rows", VTR_DTYPE_U32, 2,
+                           (guint32[]){ b, 1 }, error);
+
+  return vtr_arena_plan (arena, &scratch->weights, "query.weights", VTR_DTYPE_F32, 2,
+                         (guint32[]){ b, n }, error) &&
+         vtr_attention_apply_scratch_plan (&scratch->partials, arena, b, run->arch->n_heads, n,
+                                           error);
+}
+
+static gboolean
+raw_plan (VtrExplainRun *run, GError **error)
+{
+  const gboolean single = run->settings->query != VTR_QUERY_MEAN;
+  const guint32 b = run->n_inputs;
+  const guint32 h = run->arch->n_heads;
+  const guint32 n = run->plan->n_tokens;
+  const guint n_layers = run->settings->n_layers;
+  RawScratch *scratch = g_malloc0 (sizeof *scratch + n_layers * sizeof (VtrTensor));
+
+  run->scratch = scratch;
+  scratch->answers = (VtrTensor *) (scratch + 1);
+  for (guint i = 0; i < n_layers; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("layer%02u.answer", run->settings->layers[i]);
+
+      if (!vtr_arena_plan (run->plan->arena, &scratch->answers[i], name, VTR_DTYPE_F32,
+                           single ? 4 : 3,
+                           single ? (guint32[]){ b, h, 1, n } : (guint32[]){ b, h, n }, error))
+        return FALSE;
+    }
+  return plan_query (scratch, run, error);
+}
+
+static gboolean
+write_query (RawScratch *scratch, VtrExplainRun *run, GError **error)
+{
+  if (run->settings->query == VTR_QUERY_MEAN)
+    {
+      g_autofree float *weights = vtr_explain_make_query_weights (run, error);
+      return weights != NULL && vtr_stream_write (run->stream, &scratch->weights, 0, weights,
+                                                  vtr_tensor_n_bytes (&scratch->weights), error);
+    }
+
+  g_autofree guint32 *rows = g_new (guint32, run->n_inputs);
+  for (guint i = 0; i < run->n_inputs; i++)
+    if (!vtr_explain_find_query (run, run->inputs[i], &rows[i], error))
+      return FALSE;
+  return vtr_stream_write (run->stream, &scratch->rows, 0, rows,
+                           vtr_tensor_n_bytes (&scratch->rows), error);
+}
+
+static gboolean
+record_layer (RawScratch *scratch, VtrExplainRun *run, guint index, GError **error)
+{
+  const guint layer = run->settings->layers[index];
+  const VtrTensor *qkv = &run->plan->qkv[layer];
+  const VtrTensor *lse = &run->plan->lse[layer];
+  const VtrTensor *answer = &scratch->answers[index];
+
+  if (run->settings->query == VTR_QUERY_MEAN)
+    return vtr_op_attention_apply (run->stream, qkv, lse, run->attention_scale, &scratch->weights,
+                                   &scratch->partials, answer, error);
+  return vtr_op_attention_rows (run->stream, qkv, lse, run->attention_scale, &scratch->rows, answer,
+                                error);
+}
+
+/* Fused heads [n_heads][p] → [p]. */
+static float *
+fuse_heads (const float *heads, guint n_heads, gsize n_patches, VtrFusion fusion)
+{
+  float *fused = g_new (float, n_patches);
+
+  for (gsize patch = 0; patch < n_patches; patch++)
+    {
+      double sum = 0.0;
+      float least = heads[patch];
+      float greatest = heads[patch];
+
+      for (guint head = 0; head < n_heads; head++)
+        {
+          const float value = heads[head * n_patches + patch];
+          sum += value;
+          least = MIN (least, value);
+          greatest = MAX (greatest, value);
+        }
+      fused[patch] = fusion == VTR_FUSION_MAX   ? greatest
+                     : fusion == VTR_FUSION_MIN ? least
+                                                : (float) (sum / n_heads);
+    }
+  return fused;
+}
+
+static VtrMap *
+make_fused_map (const VtrExplainRun *run, const float *heads, guint layer)
+{
+  static const char *const words[] = {
+    [VTR_FUSION_MEAN] = "mean",
+    [VTR_FUSION_MAX] = "max",
+    [VTR_FUSION_MIN] = "min",
+  };
+  const VtrSettings *settings = run->settings;
+  const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
+  g_autofree float *values = fuse_heads (heads, settings->n_heads, n_patches, settings->fusion);
+  g_autofree char *label = g_strdup_printf ("layer %u, %s of %u heads", layer,
+                                            words[settings->fusion], settings->n_heads);
+
+  return vtr_map_new (run->plan->n_rows, run->plan->n_columns, values, (int) layer, VTR_FUSED,
+                      label);
+}
+
+/* The maps of one layer from its attention [n_heads][p]. */
+static void
+add_layer_maps (const VtrExplainRun *run,
+                VtrExplanation *explanation,
+                const float *heads,
+                guint layer)
+{
+  const VtrSettings *settings = run->settings;
+  const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
+
+  for (guint i = 0; i < settings->n_heads && !settings->fuse; i++)
+    {
+      g_autofree char *label = g_strdup_printf ("layer %u, head %u", layer, settings->heads[i]);
+
+      vtr_explanation_take_map (explanation, vtr_map_new (run->plan->n_rows, run->plan->n_columns,
+                                                          heads + i * n_patches, (int) layer,
+                                                          (int) settings->heads[i], label));
+    }
+  if (settings->fuse)
+    vtr_explanation_take_map (explanation, make_fused_map (run, heads, layer));
+  /* Layers come in ascending order: the last one stays. */
+  vtr_explanation_take_summary (explanation, make_fused_map (run, heads, layer));
+}
+
+/* Reads the answer of one layer, all heads and tokens, and keeps the asked heads and the patches.
+ */
+static gboolean
+read_layer (RawScratch *scratch, VtrExplainRun *run, guint index, float **attention, GError **error)
+{
+  const VtrSettings *settings = run->settings;
+  const guint n_heads = run->arch->n_heads;
+  const guint n_tokens = run->plan->n_tokens;
+  const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
+  const VtrTensor *answer = &scratch->answers[index];
+  g_autofree float *values = g_new (float, vtr_tensor_n_values (answer));
+
+  if (!vtr_stream_read (run->stream, answer, 0, values, vtr_tensor_n_bytes (answer), error))
+    return FALSE;
+
+  for (guint image = 0; image < run->n_inputs; image++)
+    {
+      float *heads = attention[image] + (gsize) index * settings->n_heads * n_patches;
+
+      for (guint i = 0; i < settings->n_heads; i++)
+        memcpy (heads + i * n_patches,
+                values + ((gsize) image * n_heads + settings->heads[i]) * n_tokens +
+                    (n_tokens - n_patches),
+                n_patches * sizeof (float));
+      add_layer_maps (run, run->explanations[image], heads, settings->layers[index]);
+    }
+  return TRUE;
+}
+
+static gboolean
+raw_explain (VtrExplainRun *run, GError **error)
+{
+  RawScratch *scratch = run->scratch;
+  const VtrSettings *settings = run->settings;
+  const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
+  g_autofree float **attention = g_new (float *, run->n_inputs);
+
+  if (!write_query (scratch, run, error))
+    return FALSE;
+  for (guint i = 0; i < settings->n_layers; i++)
+    if (!record_layer (scratch, run, i, error))
+      return FALSE;
+
+  for (guint image = 0; image < run->n_inputs; image++)
+    {
+      attention[image] = g_new (float, (gsize) settings->n_layers * settings->n_heads * n_patches);
+      vtr_explanation_take_attention (run->explanations[image], attention[image]);
+    }
+  for (guint i = 0; i < settings->n_layers; i++)
+    if (!read_layer (scratch, run, i, attention, error) ||
+        !vtr_progress_step (&run->progress, (i + 1.0) / settings->n_layers, "reading attention",
+                            error))
+      return FALSE;
+  return TRUE;
+}
+
+const VtrMethodKind vtr_method_raw = {
+  .name = "raw",
+  .summary = "The attention a query gives to each patch, layer by layer, head by head.",
+  .params = params,
+  .plan = raw_plan,
+  .explain = raw_explain,
+};
