@@ -43,6 +43,9 @@ static const VtrParam *const params[] = {
   &param_layers, &param_heads, &vtr_param_query, &vtr_param_temperature, &param_discard_ratio, NULL,
 };
 
+/* Bits of VtrRolloutLayer's head mask. */
+#define MAX_HEADS 64u
+
 typedef struct
 {
   VtrTensor r[2]; /* [b][n]: the row so far and the next */
@@ -57,6 +60,13 @@ rollout_plan (VtrExplainRun *run, GError **error)
   const guint32 shape[] = { run->n_inputs, run->plan->n_tokens };
 
   run->scratch = scratch;
+  if (run->arch->n_heads > MAX_HEADS)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
+                   "Rollout takes models of up to %u heads a layer; this one has %u", MAX_HEADS,
+                   run->arch->n_heads);
+      return FALSE;
+    }
   return vtr_arena_plan (arena, &scratch->r[0], "rollout.r0", VTR_DTYPE_F32, 2, shape, error) &&
          vtr_arena_plan (arena, &scratch->r[1], "rollout.r1", VTR_DTYPE_F32, 2, shape, error) &&
          vtr_rollout_scratch_plan (&scratch->rollout, arena, shape[0], shape[1], error);

@@ -3,8 +3,6 @@
 /* vtr_session_explain: forward pass, then method, for pictures of one grid at a time. */
 #include "explain/explain.h"
 
-#include <math.h>
-
 /* The forward pass takes most of the time; what follows it gets this share of the progress. */
 #define FORWARD_SHARE 0.8
 
@@ -211,6 +209,17 @@ clear_explanations (VtrExplainRun *run)
     g_clear_pointer (&run->explanations[i], vtr_explanation_unref);
 }
 
+/* Which layers' attention must outlive the forward pass: [n_layers]. */
+static gboolean *
+make_keep (const Job *job)
+{
+  gboolean *keep = g_new0 (gboolean, vtr_model_get_n_layers (job->session->model));
+
+  for (guint i = 0; i < job->settings.n_layers; i++)
+    keep[job->settings.layers[i]] = TRUE;
+  return keep;
+}
+
 /* Explains @n_inputs pictures of one grid in one batch. */
 static gboolean
 explain_batch (Job *job,
@@ -222,7 +231,7 @@ explain_batch (Job *job,
   VtrSession *session = job->session;
   const VtrArch *arch = vtr_model_get_arch (session->model);
   const VtrSettings *settings = &job->settings;
-  g_autofree gboolean *keep = g_new0 (gboolean, arch->n_layers);
+  g_autofree gboolean *keep = make_keep (job);
   VtrExplainRun run = {
     .stream = session->stream,
     .model = session->model,
@@ -236,8 +245,6 @@ explain_batch (Job *job,
                                    (double) (job->n_done + n_inputs) / job->n_inputs),
   };
 
-  for (guint i = 0; i < settings->n_layers; i++)
-    keep[settings->layers[i]] = TRUE;
   vtr_device_reset_peak (session->device);
   run.plan = vtr_plan_new (session->device, session->model, vtr_input_get_n_rows (inputs[0]),
                            vtr_input_get_n_columns (inputs[0]), n_inputs, keep, error);
@@ -260,19 +267,48 @@ explain_batch (Job *job,
   return ok;
 }
 
-/* Says what would fit, as far as a share of the tokens tells: the buffers grow with them. */
-static void
-advise_size (VtrInput *input, GError *error)
+/* Whether a picture of that many patches could be explained: plans and allocates, computes nothing.
+ */
+static gboolean
+would_fit (Job *job, guint n_rows, guint n_columns)
 {
-  guint width, height;
-  vtr_input_get_pixels (input, &width, &height);
+  VtrSession *session = job->session;
+  const VtrArch *arch = vtr_model_get_arch (session->model);
+  g_autofree gboolean *keep = make_keep (job);
+  VtrExplainRun run = {
+    .stream = session->stream,
+    .model = session->model,
+    .arch = arch,
+    .settings = &job->settings,
+    .n_inputs = 1,
+    .plan = vtr_plan_new (session->device, session->model, n_rows, n_columns, 1, keep, NULL),
+  };
+  const gboolean fits = run.plan != NULL && vtr_method_get_kind (job->method)->plan (&run, NULL) &&
+                        vtr_arena_commit (run.plan->arena, NULL);
 
+  vtr_plan_free (run.plan);
+  g_free (run.scratch);
+  return fits;
+}
+
+/* Adds to an out-of-memory error what would fit: the largest short edge, found by trying. */
+static void
+advise_size (Job *job, VtrInput *input, GError *error)
+{
+  const guint n_rows = vtr_input_get_n_rows (input);
+  const guint n_columns = vtr_input_get_n_columns (input);
+  const guint patch = vtr_model_get_patch_size (job->session->model);
+  const guint n_short = MIN (n_rows, n_columns);
   g_autofree char *message = g_steal_pointer (&error->message);
-  error->message = g_strdup_printf ("%s; this picture is %u × %u pixels to the model (%u patches): "
-                                    "try --size %u, fewer --layers, or a device with more memory",
-                                    message, width, height,
-                                    vtr_input_get_n_rows (input) * vtr_input_get_n_columns (input),
-                                    MIN (width, height) / 2);
+
+  for (guint n = n_short * 9 / 10; n > 0; n = n * 9 / 10)
+    if (would_fit (job, MAX (n_rows * n / n_short, 1), MAX (n_columns * n / n_short, 1)))
+      {
+        error->message = g_strdup_printf ("%s; --size %u would fit", message, n * patch);
+        return;
+      }
+  error->message =
+      g_strdup_printf ("%s; no size of this picture would fit, so use another device", message);
 }
 
 /* Explains pictures of one grid, in halves where the device has too little memory for all. */
@@ -293,7 +329,7 @@ explain_group (Job *job,
   if (!g_error_matches (local_error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY) || n_inputs == 1)
     {
       if (g_error_matches (local_error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY))
-        advise_size (inputs[0], local_error);
+        advise_size (job, inputs[0], local_error);
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }

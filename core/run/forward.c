@@ -187,45 +187,50 @@ final_norm (Forward *self, const VtrTensor *x, const VtrTensor *y, GError **erro
   return vtr_op_layer_norm (self->stream, x, &self->weights->final_norm, eps, y, error);
 }
 
-/*
- * tokens → pooled.  A norm works on each token for itself, so where single tokens
- * are taken it may as well come after; a mean needs it where the model has it.
- */
+/* A norm works on each token for itself, so single tokens may be taken first and normed then. */
 static gboolean
-pool (Forward *self, GError **error)
+pool_and_norm (Forward *self, VtrPool pool, const VtrTensor *pooled, GError **error)
+{
+  const guint n_prefix = vtr_arch_n_prefix (self->arch);
+
+  if (!vtr_op_pool (self->stream, &self->plan->tokens, n_prefix, pool, pooled, error))
+    return FALSE;
+  return !vtr_tensor_exists (&self->weights->final_norm) ||
+         final_norm (self, pooled, pooled, error);
+}
+
+/* A mean of normed tokens needs all of them normed. */
+static gboolean
+norm_and_pool (Forward *self, VtrPool pool, GError **error)
 {
   const VtrPlan *plan = self->plan;
-  const VtrArch *arch = self->arch;
-  const guint n_prefix = vtr_arch_n_prefix (arch);
+  const gboolean has_norm = vtr_tensor_exists (&self->weights->final_norm);
 
-  switch (arch->head_pool)
+  if (has_norm && !final_norm (self, &plan->tokens, &plan->normed, error))
+    return FALSE;
+  return vtr_op_pool (self->stream, has_norm ? &plan->normed : &plan->tokens,
+                      vtr_arch_n_prefix (self->arch), pool, &plan->pooled, error);
+}
+
+/* tokens → pooled */
+static gboolean
+pool_tokens (Forward *self, GError **error)
+{
+  const VtrPlan *plan = self->plan;
+
+  switch (self->arch->head_pool)
     {
     case VTR_HEAD_POOL_CLS:
-      return vtr_op_pool (self->stream, &plan->tokens, n_prefix, VTR_POOL_CLS, &plan->pooled,
-                          error) &&
-             final_norm (self, &plan->pooled, &plan->pooled, error);
-
+      return pool_and_norm (self, VTR_POOL_CLS, &plan->pooled, error);
     case VTR_HEAD_POOL_CLS_AND_DISTILLATION:
-      return vtr_op_pool (self->stream, &plan->tokens, n_prefix, VTR_POOL_CLS, &plan->pooled,
-                          error) &&
-             final_norm (self, &plan->pooled, &plan->pooled, error) &&
-             vtr_op_pool (self->stream, &plan->tokens, n_prefix, VTR_POOL_DISTILLATION,
-                          &plan->pooled_distillation, error) &&
-             final_norm (self, &plan->pooled_distillation, &plan->pooled_distillation, error);
-
+      return pool_and_norm (self, VTR_POOL_CLS, &plan->pooled, error) &&
+             pool_and_norm (self, VTR_POOL_DISTILLATION, &plan->pooled_distillation, error);
     case VTR_HEAD_POOL_CLS_AND_MEAN:
-      return final_norm (self, &plan->tokens, &plan->normed, error) &&
-             vtr_op_pool (self->stream, &plan->normed, n_prefix, VTR_POOL_CLS_AND_MEAN,
-                          &plan->pooled, error);
-
+      return norm_and_pool (self, VTR_POOL_CLS_AND_MEAN, error);
     case VTR_HEAD_POOL_MEAN:
-      if (arch->final_norm_after_pool)
-        return vtr_op_pool (self->stream, &plan->tokens, n_prefix, VTR_POOL_MEAN, &plan->pooled,
-                            error) &&
-               final_norm (self, &plan->pooled, &plan->pooled, error);
-      return final_norm (self, &plan->tokens, &plan->normed, error) &&
-             vtr_op_pool (self->stream, &plan->normed, n_prefix, VTR_POOL_MEAN, &plan->pooled,
-                          error);
+      if (self->arch->final_norm_after_pool)
+        return pool_and_norm (self, VTR_POOL_MEAN, &plan->pooled, error);
+      return norm_and_pool (self, VTR_POOL_MEAN, error);
     }
   g_return_val_if_reached (FALSE);
 }
@@ -292,5 +297,5 @@ vtr_forward (VtrStream *stream,
         return FALSE;
     }
 
-  return pool (&self, error) && project (&self, error) && classify (&self, error);
+  return pool_tokens (&self, error) && project (&self, error) && classify (&self, error);
 }
