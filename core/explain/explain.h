@@ -8,6 +8,8 @@
  *   params.c       text of a parameter ↔ its meaning for a model
  *   raw.c          one file a method
  *   rollout.c
+ *   query.c        whose attention is asked for
+ *   outputs.c      pixels in, embedding and logits out
  *   matrix.c       whole attention matrices, for those who ask
  *   run.c          vtr_session_explain: pictures of one grid together, method after forward pass
  *   explanation.c  VtrExplanation
@@ -115,12 +117,22 @@ struct _VtrExplainRun
   VtrProgress progress;          /* of what follows the forward pass */
 };
 
+/* ---- query.c ---- */
+
 /* Which token asks, in the picture @input; not for VTR_QUERY_MEAN. */
 gboolean
 vtr_explain_find_query (const VtrExplainRun *run, VtrInput *input, guint32 *token, GError **error);
 
 /* Weights of the tokens that ask, [n_inputs][n_tokens]: 1 for one, 1/p each for the mean. */
 float *vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error);
+
+/* ---- outputs.c ---- */
+
+/* The pictures' pixels, one after the other. */
+gboolean vtr_explain_write_pixels (VtrExplainRun *run, GError **error);
+
+/* Embeddings and logits into the explanations; VTR_ERROR_BAD_VALUES if they are not finite. */
+gboolean vtr_explain_read_outputs (VtrExplainRun *run, GError **error);
 
 /* ---- matrix.c: VTR_EXPLAIN_MATRIX ---- */
 

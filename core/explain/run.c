@@ -20,147 +20,6 @@ typedef struct
   VtrProgress progress;
 } Job;
 
-gboolean
-vtr_explain_find_query (const VtrExplainRun *run, VtrInput *input, guint32 *token, GError **error)
-{
-  const VtrSettings *settings = run->settings;
-  guint row, column;
-
-  if (settings->query == VTR_QUERY_CLS)
-    {
-      *token = 0;
-      return TRUE;
-    }
-  if (vtr_input_get_patch_at (input, settings->query_x, settings->query_y, &row, &column))
-    {
-      *token = vtr_arch_n_prefix (run->arch) + row * vtr_input_get_n_columns (input) + column;
-      return TRUE;
-    }
-
-  VtrRect region;
-  vtr_input_get_region (input, &region);
-  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-               "No patch covers the pixel %g,%g: the model sees x from %.0f to %.0f and y from "
-               "%.0f to %.0f",
-               settings->query_x, settings->query_y, region.x, region.x + region.width, region.y,
-               region.y + region.height);
-  return FALSE;
-}
-
-float *
-vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error)
-{
-  const gsize n = run->plan->n_tokens;
-  const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
-  g_autofree float *weights = g_new0 (float, run->n_inputs *n);
-
-  for (guint image = 0; image < run->n_inputs; image++)
-    {
-      float *row = weights + image * n;
-      guint32 token;
-
-      if (run->settings->query == VTR_QUERY_MEAN)
-        for (gsize i = n - n_patches; i < n; i++)
-          row[i] = 1.0f / (float) n_patches;
-      else if (vtr_explain_find_query (run, run->inputs[image], &token, error))
-        row[token] = 1.0f;
-      else
-        return NULL;
-    }
-  return g_steal_pointer (&weights);
-}
-
-static gboolean
-write_pixels (VtrExplainRun *run, GError **error)
-{
-  const gsize n_bytes = vtr_tensor_n_bytes (&run->plan->pixels) / run->n_inputs;
-
-  for (guint i = 0; i < run->n_inputs; i++)
-    if (!vtr_stream_write (run->stream, &run->plan->pixels, i * n_bytes,
-                           vtr_input_get_pixels (run->inputs[i], NULL, NULL), n_bytes, error))
-      return FALSE;
-  return TRUE;
-}
-
-/* Copies row @image of a tensor [b][width]. */
-static float *
-copy_row (const float *values, const VtrTensor *tensor, guint image)
-{
-  const gsize width = tensor->shape[1];
-
-  return g_memdup2 (values + image * width, width * sizeof (float));
-}
-
-static float *
-read_tensor (VtrExplainRun *run, const VtrTensor *tensor, GError **error)
-{
-  g_autofree float *values = g_new (float, vtr_tensor_n_values (tensor));
-
-  if (!vtr_stream_read (run->stream, tensor, 0, values, vtr_tensor_n_bytes (tensor), error))
-    return NULL;
-  return g_steal_pointer (&values);
-}
-
-/* DeiT's two heads answer with the mean of their logits. */
-static gboolean
-average_distillation (VtrExplainRun *run, float *logits, GError **error)
-{
-  const VtrTensor *tensor = &run->plan->logits_distillation;
-
-  if (!vtr_tensor_exists (tensor))
-    return TRUE;
-
-  g_autofree float *others = read_tensor (run, tensor, error);
-  if (others == NULL)
-    return FALSE;
-  for (gsize i = 0; i < vtr_tensor_n_values (tensor); i++)
-    logits[i] = (logits[i] + others[i]) / 2;
-  return TRUE;
-}
-
-/* Logits that are not finite mean weights or pixels the model cannot be right with. */
-static gboolean
-check_finite (const float *values, gsize n_values, VtrModel *model, GError **error)
-{
-  if (vtr_floats_find_bad (values, n_values) == n_values)
-    return TRUE;
-  g_set_error (error, VTR_ERROR, VTR_ERROR_BAD_VALUES,
-               "The model “%s” computed values that are not numbers: its weights may be damaged",
-               vtr_model_get_name (model));
-  return FALSE;
-}
-
-static gboolean
-read_outputs (VtrExplainRun *run, GError **error)
-{
-  const VtrTensor *embedding_tensor = vtr_plan_get_embedding (run->plan);
-  const VtrTensor *logits_tensor = &run->plan->logits;
-  g_autofree float *embedding = read_tensor (run, embedding_tensor, error);
-  g_autofree float *logits = NULL;
-
-  if (embedding == NULL ||
-      !check_finite (embedding, vtr_tensor_n_values (embedding_tensor), run->model, error))
-    return FALSE;
-  if (vtr_tensor_exists (logits_tensor))
-    {
-      logits = read_tensor (run, logits_tensor, error);
-      if (logits == NULL || !average_distillation (run, logits, error))
-        return FALSE;
-    }
-
-  for (guint image = 0; image < run->n_inputs; image++)
-    {
-      VtrExplanation *explanation = run->explanations[image];
-
-      vtr_explanation_take_embedding (explanation, copy_row (embedding, embedding_tensor, image),
-                                      embedding_tensor->shape[1]);
-      if (logits != NULL)
-        vtr_explanation_take_logits (explanation, copy_row (logits, logits_tensor, image),
-                                     logits_tensor->shape[1]);
-    }
-  return TRUE;
-}
-
 /* With the plan committed: all the device has to do for these pictures. */
 static gboolean
 compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **error)
@@ -169,10 +28,11 @@ compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **
   const VtrProgress forward = vtr_progress_part (&whole, 0.0, FORWARD_SHARE);
   const gboolean matrices = job->flags & VTR_EXPLAIN_MATRIX;
 
-  if (!vtr_plan_upload (run->plan, run->stream, run->model, error) || !write_pixels (run, error) ||
+  if (!vtr_plan_upload (run->plan, run->stream, run->model, error) ||
+      !vtr_explain_write_pixels (run, error) ||
       !vtr_forward (run->stream, run->model, job->session->weights, run->plan,
                     job->settings.temperature, &forward, error) ||
-      !read_outputs (run, error))
+      !vtr_explain_read_outputs (run, error))
     return FALSE;
 
   run->progress = vtr_progress_part (&whole, FORWARD_SHARE, matrices ? 0.9 : 1.0);
