@@ -27,7 +27,7 @@ struct _VtrExplanation
   guint64 peak_bytes;
 };
 
-G_DEFINE_BOXED_TYPE (VtrExplanation, vtr_explanation, vtr_explanation_ref, vtr_explanation_unref)
+VTR_DEFINE_BOXED_TYPE (VtrExplanation, vtr_explanation)
 
 static void
 copy_device_info (VtrDeviceInfo *to, const VtrDeviceInfo *from)
