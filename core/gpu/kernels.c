@@ -70,6 +70,16 @@ static const Choice choices[VTR_N_KERNELS] = {
   [VTR_KERNEL_SWIGLU] = PER_VALUE (VTR_SHADER_SWIGLU, VtrSwigluParams, n_values),
   [VTR_KERNEL_ROPE] = PER_VALUE (VTR_SHADER_ROPE, VtrRopeParams, n_pairs),
   [VTR_KERNEL_POOL] = PER_VALUE (VTR_SHADER_POOL, VtrPoolParams, n_values),
+  [VTR_KERNEL_ATTENTION_ROWS] = CHOSEN_BY (vtr_launch_choose_attention_rows),
+  [VTR_KERNEL_ATTENTION_APPLY] = CHOSEN_BY (vtr_launch_choose_attention_apply),
+  [VTR_KERNEL_ROLLOUT_ROW_SUMS] = CHOSEN_BY (vtr_launch_choose_rollout_row_sums),
+  [VTR_KERNEL_ROLLOUT_HISTOGRAM] = CHOSEN_BY (vtr_launch_choose_rollout_histogram),
+  [VTR_KERNEL_ROLLOUT_SELECT] = CHOSEN_BY (vtr_launch_choose_rollout_select),
+  [VTR_KERNEL_ROLLOUT_WEIGHTS] =
+      PER_VALUE (VTR_SHADER_ROLLOUT_WEIGHTS, VtrRolloutWeightsParams, n_values),
+  [VTR_KERNEL_ROLLOUT_STEP] = CHOSEN_BY (vtr_launch_choose_rollout_step),
+  [VTR_KERNEL_REDUCE_PARTIALS] =
+      PER_VALUE (VTR_SHADER_REDUCE_PARTIALS, VtrReducePartialsParams, n_values),
 };
 
 static void

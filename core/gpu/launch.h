@@ -12,3 +12,23 @@ void vtr_launch_add_constant (VtrLaunch *launch, guint32 value);
 /* A grid of @n_groups workgroups in one line, folded over y and z where the line is too long;
  * the shader finds its place with lib/grid.glsl. */
 void vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64 n_groups);
+
+/* kernels-explain.c */
+void vtr_launch_choose_attention_rows (const VtrGpuLimits *limits,
+                                       gconstpointer params,
+                                       VtrLaunch *launch);
+void vtr_launch_choose_attention_apply (const VtrGpuLimits *limits,
+                                        gconstpointer params,
+                                        VtrLaunch *launch);
+void vtr_launch_choose_rollout_row_sums (const VtrGpuLimits *limits,
+                                         gconstpointer params,
+                                         VtrLaunch *launch);
+void vtr_launch_choose_rollout_histogram (const VtrGpuLimits *limits,
+                                          gconstpointer params,
+                                          VtrLaunch *launch);
+void vtr_launch_choose_rollout_select (const VtrGpuLimits *limits,
+                                       gconstpointer params,
+                                       VtrLaunch *launch);
+void vtr_launch_choose_rollout_step (const VtrGpuLimits *limits,
+                                     gconstpointer params,
+                                     VtrLaunch *launch);

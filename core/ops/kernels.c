@@ -17,6 +17,20 @@ static const VtrKernelInfo kernels[VTR_N_KERNELS] = {
   [VTR_KERNEL_ROPE] = { "rope", 2, T0 | T1, T0, sizeof (VtrRopeParams) },
   [VTR_KERNEL_ATTENTION] = { "attention", 3, T0, T1 | T2, sizeof (VtrAttentionParams) },
   [VTR_KERNEL_POOL] = { "pool", 2, T0, T1, sizeof (VtrPoolParams) },
+  [VTR_KERNEL_ATTENTION_ROWS] = { "attention-rows", 4, T0 | T1 | T2, T3,
+                                  sizeof (VtrAttentionRowsParams) },
+  [VTR_KERNEL_ATTENTION_APPLY] = { "attention-apply", 4, T0 | T1 | T2, T3,
+                                   sizeof (VtrAttentionApplyParams) },
+  [VTR_KERNEL_ROLLOUT_ROW_SUMS] = { "rollout-row-sums", 4, T0 | T1 | T2, T3,
+                                    sizeof (VtrRolloutParams) },
+  [VTR_KERNEL_ROLLOUT_HISTOGRAM] = { "rollout-histogram", 4, T0 | T1 | T2 | T3, T3,
+                                     sizeof (VtrRolloutParams) },
+  [VTR_KERNEL_ROLLOUT_SELECT] = { "rollout-select", 2, T0 | T1, T0 | T1,
+                                  sizeof (VtrRolloutSelectParams) },
+  [VTR_KERNEL_ROLLOUT_WEIGHTS] = { "rollout-weights", 4, T0 | T1 | T2, T3,
+                                   sizeof (VtrRolloutWeightsParams) },
+  [VTR_KERNEL_ROLLOUT_STEP] = { "rollout-step", 4, T0 | T1 | T2, T3, sizeof (VtrRolloutParams) },
+  [VTR_KERNEL_REDUCE_PARTIALS] = { "reduce-partials", 2, T0, T1, sizeof (VtrReducePartialsParams) },
 };
 
 const VtrKernelInfo *

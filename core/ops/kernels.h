@@ -23,6 +23,7 @@ typedef enum
   VTR_KERNEL_ROLLOUT_ROW_SUMS,
   VTR_KERNEL_ROLLOUT_HISTOGRAM,
   VTR_KERNEL_ROLLOUT_SELECT,
+  VTR_KERNEL_ROLLOUT_WEIGHTS,
   VTR_KERNEL_ROLLOUT_STEP,
   VTR_KERNEL_REDUCE_PARTIALS,
   VTR_N_KERNELS
@@ -112,3 +113,65 @@ typedef struct
   guint32 first_token[2]; /* of the mean in each half of pooled */
   guint32 end_token[2];   /* one past the last */
 } VtrPoolParams;
+
+typedef struct
+{
+  guint32 n_images;
+  guint32 n_tokens;
+  guint32 n_heads;
+  guint32 head_width;
+  guint32 n_rows; /* of each image */
+  float scale;    /* of q·k */
+} VtrAttentionRowsParams;
+
+typedef struct
+{
+  guint32 n_images;
+  guint32 n_tokens;
+  guint32 n_heads;
+  guint32 head_width;
+  guint32 n_chunks;
+  guint32 chunk_size; /* queries of a chunk */
+  float scale;        /* of q·k */
+} VtrAttentionApplyParams;
+
+/* Of rollout-row-sums, rollout-histogram and rollout-step. */
+typedef struct
+{
+  guint32 n_images;
+  guint32 n_tokens;
+  guint32 n_heads;
+  guint32 head_width;
+  guint32 n_chunks;
+  guint32 chunk_size;   /* tokens of a chunk */
+  guint32 head_mask[2]; /* bit i of the low word: head i takes part; then the high word */
+  float head_weight;    /* 1 / heads that take part */
+  float scale;          /* of q·k */
+  guint32 fusion;       /* VtrFusion */
+  guint32 has_cutoff;   /* 0 or 1 */
+  guint32 shift;        /* of the bits that select a bin (rollout-histogram) */
+  guint32 prefix_mask;  /* the bits above them */
+} VtrRolloutParams;
+
+typedef struct
+{
+  guint32 n_drop[2]; /* low and high word */
+  guint32 begin;     /* 0 or 1: start a search for the n_drop-th smallest entry */
+  guint32 shift;     /* of the bits that selected a bin */
+  guint32 n_images;
+} VtrRolloutSelectParams;
+
+typedef struct
+{
+  guint32 n_values; /* images times tokens */
+  guint32 n_tokens;
+  guint32 n_chunks;   /* 0: the rows of Ā sum to 1 */
+  guint32 has_cutoff; /* 0 or 1 */
+} VtrRolloutWeightsParams;
+
+typedef struct
+{
+  guint32 n_values; /* of the sums */
+  guint32 width;
+  guint32 n_chunks;
+} VtrReducePartialsParams;

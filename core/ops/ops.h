@@ -106,7 +106,7 @@ gboolean vtr_op_pool (VtrStream *stream,
 
 /* ---- explaining: A_h[q][k] = exp (scale·q·k − lse[q]), recomputed, never stored whole ---- */
 
-/* probs [b][h][n_rows][n]: the rows A_h[rows[i]] ; rows [b][n_rows] u32. */
+/* probs [b][h][n_rows][n]: the rows A_h[rows[i]]; rows [b][n_rows] u32, each < n. */
 gboolean vtr_op_attention_rows (VtrStream *stream,
                                 const VtrTensor *qkv,
                                 const VtrTensor *lse,
@@ -152,10 +152,10 @@ typedef struct
 /* Scratch of the rollout, one for all layers of a run. */
 typedef struct
 {
-  VtrTensor row_sums;  /* [b][n] */
-  VtrTensor cutoff;    /* [b][4] u32: see ops/rollout.c */
-  VtrTensor histogram; /* [b][2048] u32 */
-  VtrTensor partials;  /* as attention_apply's, h = 1 */
+  VtrTensor row_weights; /* [b][n][2] u32: see ops/rollout.c */
+  VtrTensor cutoff;      /* [b][4] u32: [0] has the bits of the cutoff; see ops/rollout.c */
+  VtrTensor histogram;   /* [b][2][2048] u32 */
+  VtrTensor partials;    /* as attention_apply's, h = 1 */
 } VtrRolloutScratch;
 
 /* Plans the scratch of a rollout of b images of n tokens. */

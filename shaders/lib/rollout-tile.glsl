@@ -1,0 +1,77 @@
+// rollout-tile.glsl: what the kernels of the rollout share: their parameters, and a tile of Ā, the
+// attention fused over the chosen heads.
+//
+// Wants OWN_IS_QUERY: whether an invocation's own token is the query, and the others keys, or the
+// other way round.
+
+layout (constant_id = 3) const uint FUSION = 0; // VtrFusion
+const uint FUSION_MEAN = 0;
+const uint FUSION_MAX = 1;
+
+layout (push_constant) uniform Params // VtrRolloutParams in core/ops/kernels.h
+{
+  uint n_images;
+  uint n_tokens;
+  uint n_heads;
+  uint head_width;
+  uint n_chunks;     // of the other tokens
+  uint chunk_size;   // tokens of a chunk
+  uvec2 head_mask;   // bit i of the low word: head i takes part; then the high word
+  float head_weight; // 1 / heads that take part
+  float scale;       // of q·k
+  uint fusion;       // VtrFusion; the constant FUSION
+  uint has_cutoff;   // 0 or 1
+  uint shift;        // of the bits that select a bin (rollout-histogram)
+  uint prefix_mask;  // the bits above them
+} params;
+
+#include "attention-tile.glsl"
+
+layout (std430, binding = 1) readonly buffer Lse { float lse[]; };
+
+float fused[TILE];
+
+// fused[i] = Ā of the own token and the token first + i; those past `end` are like the last.
+void
+compute_fused (uint image, uint own, uint first, uint end)
+{
+  const uint start = token_start (image, own, OWN_IS_QUERY ? QUERY : KEY);
+  [[unroll]] for (uint i = 0; i < TILE; i++)
+    {
+      others[i] = token_start (image, min (first + i, end - 1), OWN_IS_QUERY ? KEY : QUERY);
+      fused[i] = FUSION == FUSION_MEAN ? 0.0 : FUSION == FUSION_MAX ? -3.0e38 : 3.0e38;
+    }
+
+  for (uint head = 0; head < params.n_heads; head++)
+    {
+      if ((params.head_mask[head / 32] >> (head % 32) & 1) == 0)
+        continue;
+      compute_dots (start, head * params.head_width);
+
+      // exp () grows with its argument, so the largest and smallest are found before it.
+      const uint row = (image * params.n_heads + head) * params.n_tokens;
+      [[unroll]] for (uint i = 0; i < TILE; i++)
+        {
+          const uint query = OWN_IS_QUERY ? own : min (first + i, end - 1);
+          precise const float log_prob = fma (params.scale, dots[i], -lse[row + query]);
+          precise const float sum = fused[i] + exp (log_prob);
+          if (FUSION == FUSION_MEAN)
+            fused[i] = sum;
+          else if (FUSION == FUSION_MAX)
+            fused[i] = max (fused[i], log_prob);
+          else
+            fused[i] = min (fused[i], log_prob);
+        }
+    }
+
+  [[unroll]] for (uint i = 0; i < TILE; i++)
+    fused[i] = FUSION == FUSION_MEAN ? fused[i] * params.head_weight : exp (fused[i]);
+}
+
+// Whether an entry outlives the discarding.  Its bits are compared, not its value: they order
+// floats ≥ 0 like the values, and do not depend on how the device treats denormals.
+bool
+is_kept (uint query, uint key, float value, uint cutoff_bits)
+{
+  return floatBitsToUint (value) > cutoff_bits || (query == 0 && key == 0);
+}
