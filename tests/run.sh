@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-3.0-or-later
+#
+# Installs what the tests need, builds, runs all tests; the last line is "N passed, N failed".
+#
+#   sh tests/run.sh
+#
+# Two builds: build-tests, as released but with warnings as errors, runs everything;
+# build-sanitized, under AddressSanitizer and UndefinedBehaviorSanitizer, runs the suites that need
+# no Vulkan driver and lets each fuzzer loose for some seconds.
+
+set -eu
+cd "$(dirname "$0")/.."
+. cli/system.sh
+. tests/drivers.sh
+
+step_log=$(mktemp "${TMPDIR:-/tmp}/vitreous-tests.XXXXXX.log")
+
+test_needs ()
+{
+  need 'the SPIR-V validator' spirv-tools has_command spirv-val
+  want 'the SPIR-V reflector' spirv-cross has_command spirv-cross
+  want 'the Vulkan validation layers' vulkan-validationlayers has_validation_layers
+  want 'clang-format 14' clang-format-14 has_command clang-format-14
+  want 'clang 14 with its fuzzer' 'clang-14 libclang-rt-14-dev' has_fuzzer
+}
+
+has_validation_layers ()
+{
+  has_file /usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json
+}
+
+has_fuzzer ()
+{
+  has_command clang-14 &&
+    has_file "$(clang-14 -print-file-name="libclang_rt.fuzzer-$(uname -m).a")"
+}
+
+# configure DIRECTORY COMPILER OPTION...: a new build folder, or that of last time.
+configure ()
+{
+  configure_build=$1 configure_compiler=$2
+  shift 2
+  if [ -e "$configure_build/build.ninja" ]; then
+    meson setup --reconfigure "$configure_build" "$@"
+  else
+    rm -rf "$configure_build"
+    CC=$configure_compiler meson setup "$configure_build" "$@"
+  fi
+}
+
+# run_suites DIRECTORY ARGUMENT...: meson test there, a line a test, a failed one with its output.
+# That one failed is not the end: the count tells it.
+run_suites ()
+{
+  suites_build=$1
+  shift
+  say ''
+  meson test -C "$suites_build" --no-rebuild --print-errorlogs --timeout-multiplier 3 "$@" || true
+}
+
+satisfy build_needs test_needs driver_needs
+provide_drivers
+rm -f build-tests/meson-logs/testlog*.json build-sanitized/meson-logs/testlog*.json
+
+step 'configuring build-tests' configure build-tests cc -Dtests=true -Dwerror=true
+step 'building build-tests' ninja -C build-tests
+run_suites build-tests
+
+if has_fuzzer; then
+  step 'configuring build-sanitized' configure build-sanitized clang-14 -Dtests=true -Dfuzz=true \
+    -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined
+  step 'building build-sanitized' ninja -C build-sanitized
+  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    run_suites build-sanitized --suite unit --suite fuzz
+fi
+
+say ''
+rm -f "$step_log"
+exec python3 tests/count-results.py build-tests/meson-logs/testlog*.json \
+  $(find build-sanitized/meson-logs -name 'testlog*.json' 2>/dev/null)
