@@ -5,14 +5,17 @@
  * gpu: devices by Vulkan.  Knows kernels, nothing of ViTs.
  *
  *   volk.c            the loader's entry points
+ *   vulkan.h          what these files share
  *   instance.c        loader, validation layers, messages → GLib log
- *   vulkan-device.c   VtrVulkanDevice: choosing, features, queue, sticky lost state
+ *   physical-device.c what a physical device is, and whether it can be used
+ *   vulkan-device.c   VtrVulkanDevice: opening, errors, sticky lost state
  *   limits.c          what kernels may use; VTR_DEBUG=limits-min clamps to the least Vulkan allows
  *   quirks.c          driver bugs, each with vendor, versions, reason
  *   memory.c          blocks of device memory, budget
  *   pipeline.c        shader + constants → pipeline, made once
  *   pipeline-cache.c  file in the user's cache; any mismatch is a miss
- *   stream.c          recording, barriers from what kernels read and write, submission
+ *   stream.c          recording and submission
+ *   barrier.c         barriers from what kernels and copies read and write
  *   transfer.c        staging, upload and download in pieces
  *   timing.c          timestamps
  *   kernels.c         kernel → shader variant, constants and grid for this device
@@ -63,3 +66,28 @@ VtrDevice *vtr_vulkan_open (guint index, GError **error);
 
 /* Validation messages (warnings and errors) since the program started; tests want 0. */
 guint vtr_vulkan_count_messages (void);
+
+/* What kernels may use on @device. */
+const VtrGpuLimits *vtr_vulkan_get_limits (VtrDevice *device);
+
+/* ---- for tests ---- */
+
+/* What the driver's compiler tells of a pipeline: registers, spills, shared memory, ... */
+typedef struct
+{
+  char name[256];
+  double value;
+} VtrPipelineStatistic;
+
+/* Compiles @launch and returns its VtrPipelineStatistic; VTR_ERROR_UNSUPPORTED if the driver tells
+ * none. */
+GArray *vtr_vulkan_get_pipeline_statistics (VtrDevice *device,
+                                            VtrKernel kernel,
+                                            const VtrLaunch *launch,
+                                            GError **error);
+
+/* Makes the @nth allocation from now on fail as if memory had run out; 1 is the next. */
+void vtr_vulkan_fail_allocation (VtrDevice *device, guint nth);
+
+/* Makes the next submission fail as if the device had been lost. */
+void vtr_vulkan_lose_at_submit (VtrDevice *device);

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "gpu/vulkan.h"
+
+#include <string.h>
+
+/* ---- submissions ---- */
+
+static gboolean
+submission_init (VtrSubmission *self, VtrVulkanDevice *device, GError **error)
+{
+  const VkCommandPoolCreateInfo pool_info = {
+    .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+    .flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT,
+    .queueFamilyIndex = device->physical.queue_family,
+  };
+  const VkDescriptorPoolSize size = {
+    .type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+    .descriptorCount = VTR_SUBMISSION_MAX_DISPATCHES * VTR_MAX_KERNEL_TENSORS,
+  };
+  const VkDescriptorPoolCreateInfo descriptors_info = {
+    .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+    .maxSets = VTR_SUBMISSION_MAX_DISPATCHES,
+    .poolSizeCount = 1,
+    .pPoolSizes = &size,
+  };
+
+  if (!VTR_VK (device, CreateCommandPool, (device->handle, &pool_info, NULL, &self->pool), error))
+    return FALSE;
+
+  const VkCommandBufferAllocateInfo commands_info = {
+    .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+    .commandPool = self->pool,
+    .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+    .commandBufferCount = 1,
+  };
+  return VTR_VK (device, AllocateCommandBuffers, (device->handle, &commands_info, &self->commands),
+                 error) &&
+         VTR_VK (device, CreateDescriptorPool,
+                 (device->handle, &descriptors_info, NULL, &self->descriptors), error);
+}
+
+static void
+submission_finish (VtrSubmission *self, VtrVulkanDevice *device)
+{
+  vtr_block_free (device, self->staging);
+  device->vk.vkDestroyQueryPool (device->handle, self->queries, NULL);
+  device->vk.vkDestroyDescriptorPool (device->handle, self->descriptors, NULL);
+  device->vk.vkDestroyCommandPool (device->handle, self->pool, NULL);
+}
+
+/* ---- losing the device ---- */
+
+static void
+remember_dispatch (VtrVulkanStream *self,
+                   VtrKernel kernel,
+                   const VtrTensor *const *tensors,
+                   guint n_tensors)
+{
+  VtrBreadcrumb *crumb = &self->breadcrumbs[self->n_breadcrumbs++ % VTR_N_BREADCRUMBS];
+
+  crumb->kernel = kernel;
+  crumb->n_tensors = n_tensors;
+  for (guint i = 0; i < n_tensors; i++)
+    g_strlcpy (crumb->tensors[i], tensors[i]->name, sizeof crumb->tensors[i]);
+}
+
+/* "matmul (a, b, c), layer-norm (a, d, e)": the last dispatches, the latest first. */
+static char *
+describe_last_dispatches (const VtrVulkanStream *self)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 1; i <= MIN (self->n_breadcrumbs, VTR_N_BREADCRUMBS); i++)
+    {
+      const VtrBreadcrumb *crumb =
+          &self->breadcrumbs[(self->n_breadcrumbs - i) % VTR_N_BREADCRUMBS];
+
+      g_string_append_printf (text, "%s%s (", i > 1 ? ", " : "",
+                              vtr_kernel_get_info (crumb->kernel)->name);
+      for (guint j = 0; j < crumb->n_tensors; j++)
+        g_string_append_printf (text, "%s%s", j > 0 ? ", " : "", crumb->tensors[j]);
+      g_string_append_c (text, ')');
+    }
+  return self->n_breadcrumbs > 0 ? g_string_free (g_steal_pointer (&text), FALSE) : NULL;
+}
+
+/* As vtr_vulkan_check (), but knows what the device was doing when it was lost. */
+static gboolean
+check (VtrVulkanStream *self, VkResult result, const char *call, GError **error)
+{
+  if (result == VK_ERROR_DEVICE_LOST)
+    {
+      g_autofree char *doing = describe_last_dispatches (self);
+      vtr_vulkan_device_lose (self->device, doing);
+    }
+  return vtr_vulkan_check (self->device, result, call, error);
+}
+
+/* ---- the timeline ---- */
+
+gboolean
+vtr_vulkan_stream_wait_for (VtrVulkanStream *self, guint64 value, GError **error)
+{
+  VtrVulkanDevice *device = self->device;
+  const VkSemaphoreWaitInfo info = {
+    .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+    .semaphoreCount = 1,
+    .pSemaphores = &self->timeline,
+    .pValues = &value,
+  };
+
+  if (!vtr_vulkan_device_is_alive (device, error))
+    return FALSE;
+  const VkResult result = device->vk.vkWaitSemaphores (device->handle, &info, G_MAXUINT64);
+  if (!check (self, result, "vkWaitSemaphores", error))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (self->submissions); i++)
+    if (self->submissions[i].done <= value && !(self->recording && i == self->current))
+      vtr_timing_collect (self, &self->submissions[i]);
+  return TRUE;
+}
+
+VtrSubmission *
+vtr_vulkan_stream_begin (VtrVulkanStream *self, GError **error)
+{
+  VtrVulkanDevice *device = self->device;
+  const VkCommandBufferBeginInfo info = {
+    .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+    .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
+  };
+
+  if (self->recording)
+    return &self->submissions[self->current];
+
+  const guint next = (self->current + 1) % G_N_ELEMENTS (self->submissions);
+  VtrSubmission *submission = &self->submissions[next];
+  if (!vtr_vulkan_stream_wait_for (self, submission->done, error) ||
+      !VTR_VK (device, ResetCommandPool, (device->handle, submission->pool, 0), error) ||
+      !VTR_VK (device, ResetDescriptorPool, (device->handle, submission->descriptors, 0), error) ||
+      !VTR_VK (device, BeginCommandBuffer, (submission->commands, &info), error))
+    return NULL;
+
+  submission->n_dispatches = 0;
+  submission->staging_used = 0;
+  self->current = next;
+  self->recording = TRUE;
+  vtr_barrier_full (self, submission->commands);
+  return submission;
+}
+
+/* Hands the queue one command buffer; the queue is shared by all streams of the device. */
+static VkResult
+submit_locked (VtrVulkanStream *self, VkCommandBuffer commands, guint64 value)
+{
+  VtrVulkanDevice *device = self->device;
+  const VkTimelineSemaphoreSubmitInfo timeline = {
+    .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+    .signalSemaphoreValueCount = 1,
+    .pSignalSemaphoreValues = &value,
+  };
+  const VkSubmitInfo info = {
+    .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+    .pNext = &timeline,
+    .commandBufferCount = 1,
+    .pCommandBuffers = &commands,
+    .signalSemaphoreCount = 1,
+    .pSignalSemaphores = &self->timeline,
+  };
+
+  g_mutex_lock (&device->parent_instance.lock);
+  const gboolean lose = device->lose_at_submit;
+  g_mutex_unlock (&device->parent_instance.lock);
+  if (lose)
+    return VK_ERROR_DEVICE_LOST;
+
+  g_mutex_lock (&device->queue_lock);
+  const VkResult result = device->vk.vkQueueSubmit (device->queue, 1, &info, VK_NULL_HANDLE);
+  g_mutex_unlock (&device->queue_lock);
+  return result;
+}
+
+gboolean
+vtr_vulkan_stream_submit (VtrVulkanStream *self, GError **error)
+{
+  VtrSubmission *submission = &self->submissions[self->current];
+
+  if (!vtr_vulkan_device_is_alive (self->device, error))
+    return FALSE;
+  if (!self->recording)
+    return TRUE;
+
+  self->recording = FALSE;
+  if (!VTR_VK (self->device, EndCommandBuffer, (submission->commands), error) ||
+      !check (self, submit_locked (self, submission->commands, self->submitted + 1),
+              "vkQueueSubmit", error))
+    return FALSE;
+  submission->done = ++self->submitted;
+  return TRUE;
+}
+
+/* ---- dispatching ---- */
+
+/* Binds each tensor's range of its block, and tells what of it the kernel touches. */
+static void
+fill_descriptors (VkDescriptorSet set,
+                  const VtrTensor *const *tensors,
+                  const VtrKernelInfo *kernel,
+                  VkDescriptorBufferInfo *ranges,
+                  VkWriteDescriptorSet *writes,
+                  VtrAccess *accesses)
+{
+  for (guint i = 0; i < kernel->n_tensors; i++)
+    {
+      const VtrTensor *tensor = tensors[i];
+      const VtrBlock *block = vtr_arena_get_block (tensor->arena, tensor->block);
+      const gsize n_bytes = vtr_tensor_n_bytes (tensor);
+
+      ranges[i] = (VkDescriptorBufferInfo){ block->buffer, tensor->offset, n_bytes };
+      writes[i] = (VkWriteDescriptorSet){
+        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+        .dstSet = set,
+        .dstBinding = i,
+        .descriptorCount = 1,
+        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+        .pBufferInfo = &ranges[i],
+      };
+      accesses[i] = (VtrAccess){ .buffer = block->buffer,
+                                 .begin = tensor->offset,
+                                 .end = tensor->offset + n_bytes,
+                                 .writes = kernel->writes >> i & 1 };
+    }
+}
+
+static gboolean
+bind_tensors (VtrVulkanStream *self,
+              VtrSubmission *submission,
+              VtrKernel kernel,
+              const VtrTensor *const *tensors,
+              GError **error)
+{
+  VtrVulkanDevice *device = self->device;
+  const VtrKernelInfo *info = vtr_kernel_get_info (kernel);
+  const VkDescriptorSetAllocateInfo allocation = {
+    .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+    .descriptorPool = submission->descriptors,
+    .descriptorSetCount = 1,
+    .pSetLayouts = &device->set_layouts[info->n_tensors],
+  };
+  VkDescriptorBufferInfo ranges[VTR_MAX_KERNEL_TENSORS];
+  VkWriteDescriptorSet writes[VTR_MAX_KERNEL_TENSORS];
+  VtrAccess accesses[VTR_MAX_KERNEL_TENSORS];
+  VkDescriptorSet set;
+
+  if (!VTR_VK (device, AllocateDescriptorSets, (device->handle, &allocation, &set), error))
+    return FALSE;
+  fill_descriptors (set, tensors, info, ranges, writes, accesses);
+  device->vk.vkUpdateDescriptorSets (device->handle, info->n_tensors, writes, 0, NULL);
+  vtr_barrier_before (self, submission->commands, accesses, info->n_tensors);
+  device->vk.vkCmdBindDescriptorSets (submission->commands, VK_PIPELINE_BIND_POINT_COMPUTE,
+                                      device->pipeline_layouts[kernel], 0, 1, &set, 0, NULL);
+  return TRUE;
+}
+
+/* A label around the dispatch, for graphics debuggers and validation messages. */
+static void
+begin_label (VtrVulkanStream *self, VkCommandBuffer commands, VtrKernel kernel)
+{
+  const VkDebugUtilsLabelEXT label = {
+    .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT,
+    .pLabelName = vtr_kernel_get_info (kernel)->name,
+  };
+
+  if (self->device->instance->debug_utils)
+    vkCmdBeginDebugUtilsLabelEXT (commands, &label);
+}
+
+static void
+end_label (VtrVulkanStream *self, VkCommandBuffer commands)
+{
+  if (self->device->instance->debug_utils)
+    vkCmdEndDebugUtilsLabelEXT (commands);
+}
+
+static void
+record_dispatch (VtrVulkanStream *self,
+                 VkCommandBuffer commands,
+                 VtrKernel kernel,
+                 VkPipeline pipeline,
+                 const VtrLaunch *launch,
+                 gconstpointer params,
+                 gsize params_size)
+{
+  const struct VolkDeviceTable *vk = &self->device->vk;
+
+  vk->vkCmdBindPipeline (commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
+  if (params_size > 0)
+    vk->vkCmdPushConstants (commands, self->device->pipeline_layouts[kernel],
+                            VK_SHADER_STAGE_COMPUTE_BIT, 0, (guint32) params_size, params);
+  begin_label (self, commands, kernel);
+  vk->vkCmdDispatch (commands, launch->groups[0], launch->groups[1], launch->groups[2]);
+  end_label (self, commands);
+}
+
+static gboolean
+vtr_vulkan_stream_dispatch (VtrStream *stream,
+                            VtrKernel kernel,
+                            const VtrTensor *const *tensors,
+                            guint n_tensors,
+                            gconstpointer params,
+                            gsize params_size,
+                            GError **error)
+{
+  VtrVulkanStream *self = (VtrVulkanStream *) stream;
+  VtrLaunch launch;
+
+  if (!vtr_kernel_choose_launch (kernel, &self->device->limits, tensors, params, &launch, error))
+    return FALSE;
+  const VkPipeline pipeline = vtr_pipelines_get (self->device, kernel, &launch, error);
+  if (pipeline == VK_NULL_HANDLE)
+    return FALSE;
+
+  VtrSubmission *submission = vtr_vulkan_stream_begin (self, error);
+  if (submission == NULL || !vtr_timing_begin (self, submission, error) ||
+      !bind_tensors (self, submission, kernel, tensors, error))
+    return FALSE;
+  record_dispatch (self, submission->commands, kernel, pipeline, &launch, params, params_size);
+  vtr_timing_end (self, submission, kernel);
+  remember_dispatch (self, kernel, tensors, n_tensors);
+
+  if (++submission->n_dispatches == VTR_SUBMISSION_MAX_DISPATCHES)
+    return vtr_vulkan_stream_submit (self, error);
+  return TRUE;
+}
+
+/* ---- the stream ---- */
+
+static gboolean
+vtr_vulkan_stream_flush (VtrStream *stream, GError **error)
+{
+  return vtr_vulkan_stream_submit ((VtrVulkanStream *) stream, error);
+}
+
+static gboolean
+vtr_vulkan_stream_wait (VtrStream *stream, GError **error)
+{
+  VtrVulkanStream *self = (VtrVulkanStream *) stream;
+
+  return vtr_vulkan_stream_submit (self, error) &&
+         vtr_vulkan_stream_wait_for (self, self->submitted, error);
+}
+
+static void
+vtr_vulkan_stream_free (VtrStream *stream)
+{
+  VtrVulkanStream *self = (VtrVulkanStream *) stream;
+  VtrVulkanDevice *device = self->device;
+
+  /* A lost device has nothing to wait for. */
+  if (self->timeline != VK_NULL_HANDLE)
+    vtr_vulkan_stream_wait_for (self, self->submitted, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (self->submissions); i++)
+    submission_finish (&self->submissions[i], device);
+  device->vk.vkDestroySemaphore (device->handle, self->timeline, NULL);
+  g_array_unref (self->accesses);
+  g_free (self);
+}
+
+static const VtrStreamClass stream_class = {
+  .free = vtr_vulkan_stream_free,
+  .dispatch = vtr_vulkan_stream_dispatch,
+  .write = vtr_transfer_write,
+  .read = vtr_transfer_read,
+  .flush = vtr_vulkan_stream_flush,
+  .wait = vtr_vulkan_stream_wait,
+};
+
+static gboolean
+create_timeline (VtrVulkanStream *self, GError **error)
+{
+  VtrVulkanDevice *device = self->device;
+  const VkSemaphoreTypeCreateInfo type = {
+    .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+    .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
+  };
+  const VkSemaphoreCreateInfo info = {
+    .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
+    .pNext = &type,
+  };
+
+  return VTR_VK (device, CreateSemaphore, (device->handle, &info, NULL, &self->timeline), error);
+}
+
+VtrStream *
+vtr_vulkan_stream_new (VtrDevice *device, GError **error)
+{
+  VtrVulkanStream *self = g_new0 (VtrVulkanStream, 1);
+
+  self->parent.klass = &stream_class;
+  self->device = VTR_VULKAN_DEVICE (device);
+  self->accesses = g_array_new (FALSE, FALSE, sizeof (VtrAccess));
+  if (!vtr_vulkan_device_is_alive (self->device, error) || !create_timeline (self, error) ||
+      !submission_init (&self->submissions[0], self->device, error) ||
+      !submission_init (&self->submissions[1], self->device, error))
+    {
+      vtr_vulkan_stream_free (&self->parent);
+      return NULL;
+    }
+  return &self->parent;
+}
