@@ -157,7 +157,8 @@ Run this as root, or install sudo, or install these packages."
     say "* sudo is asked to install: $*"
     sudo -v
   fi
-  step 'reading the package lists' update_package_lists
+  [ -n "${package_lists_read-}" ] || step 'reading the package lists' update_package_lists
+  package_lists_read=yes
   known=''
   for package in "$@"; do
     if apt-cache policy "$package" | grep -q '^  Candidate: [0-9]'; then

@@ -77,5 +77,5 @@ fi
 
 say ''
 rm -f "$step_log"
-exec python3 tests/count-results.py build-tests/meson-logs/testlog*.json \
-  $(find build-sanitized/meson-logs -name 'testlog*.json' 2>/dev/null)
+exec python3 tests/count-results.py \
+  $(find build-tests build-sanitized -path '*/meson-logs/testlog*.json' 2>/dev/null)
