@@ -41,11 +41,22 @@ const VtrGeometry *vtr_input_get_geometry (const VtrInput *self);
 /* The model it was prepared for. */
 VtrModel *vtr_input_get_model (const VtrInput *self);
 
-/* rgb [height][width][3] → a new [new_height][new_width][3]; g_free () it. */
-guint8 *vtr_resize_rgb (const guint8 *rgb,
+/* A part of a resized picture, in its pixels. */
+typedef struct
+{
+  guint x;
+  guint y;
+  guint width;
+  guint height;
+} VtrWindow;
+
+/* rgba [height][width][4], alpha ignored, resized to new_width × new_height, of that @window (NULL:
+ * all of it) → [window->height][window->width][3]; g_free () it. */
+guint8 *vtr_resize_rgb (const guint8 *rgba,
                         guint width,
                         guint height,
                         guint new_width,
                         guint new_height,
                         VtrFilter filter,
+                        const VtrWindow *window,
                         GError **error);
