@@ -36,9 +36,29 @@ gboolean vtr_geometry_init (VtrGeometry *self,
                             guint size,
                             GError **error);
 
+/* The rectangle of @n_rows × @n_columns patches from (@row, @column), in pixels of the picture. */
+void vtr_geometry_get_rect (const VtrGeometry *self,
+                            guint row,
+                            guint column,
+                            guint n_rows,
+                            guint n_columns,
+                            VtrRect *rect);
+
+/* Which patch covers a point of the picture; FALSE if none does. */
+gboolean
+vtr_geometry_find_patch (const VtrGeometry *self, double x, double y, guint *row, guint *column);
+
+/* vtr_input_new () for a model that need not exist: @model may be NULL. */
+VtrInput *vtr_input_new_for_arch (const VtrArch *arch,
+                                  VtrModel *model,
+                                  VtrImage *image,
+                                  VtrFit fit,
+                                  guint size,
+                                  GError **error);
+
 const VtrGeometry *vtr_input_get_geometry (const VtrInput *self);
 
-/* The model it was prepared for. */
+/* The model it was prepared for, or NULL. */
 VtrModel *vtr_input_get_model (const VtrInput *self);
 
 /* A part of a resized picture, in its pixels. */
