@@ -11,7 +11,8 @@ static const VkMemoryPropertyFlags wanted_flags[][2] = {
   [VTR_BLOCK_STAGING] = { MAPPED | CACHED, MAPPED },
 };
 
-/* Bytes left in a heap: what the driver says, else its size less what this device took. */
+/* Bytes left in a heap: its budget less what the driver says is used.  Software drivers count
+ * memory only once it is touched, so what this device took for tensors is used at least. */
 static guint64
 heap_bytes_left (VtrVulkanDevice *self, guint heap)
 {
@@ -22,20 +23,21 @@ heap_bytes_left (VtrVulkanDevice *self, guint heap)
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
     .pNext = &budget,
   };
-  guint64 size, used;
+  const VkMemoryHeap *known = &self->physical.memory.memoryHeaps[heap];
+  guint64 size = known->size;
+  guint64 used = 0;
 
+  if (known->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
+    {
+      g_mutex_lock (&self->parent_instance.lock);
+      used = (guint64) self->parent_instance.bytes_in_use;
+      g_mutex_unlock (&self->parent_instance.lock);
+    }
   if (self->physical.has_memory_budget)
     {
       vkGetPhysicalDeviceMemoryProperties2 (self->physical.handle, &properties);
       size = budget.heapBudget[heap];
-      used = budget.heapUsage[heap];
-    }
-  else
-    {
-      g_mutex_lock (&self->parent_instance.lock);
-      size = self->physical.memory.memoryHeaps[heap].size;
-      used = (guint64) self->parent_instance.bytes_in_use;
-      g_mutex_unlock (&self->parent_instance.lock);
+      used = MAX (used, budget.heapUsage[heap]);
     }
   return size > used ? size - used : 0;
 }
@@ -120,8 +122,14 @@ allocate_and_bind (VtrVulkanDevice *self,
 
   self->vk.vkGetBufferMemoryRequirements (self->handle, block->buffer, &needs);
   if (!fails_on_purpose (self))
-    for (guint i = 0; i < 2 && result != VK_SUCCESS; i++)
-      result = allocate_with (self, block, &needs, wanted_flags[use][i], &left);
+    {
+      result = allocate_with (self, block, &needs, wanted_flags[use][0], &left);
+      if (result != VK_SUCCESS)
+        {
+          g_info ("%s does not fit into the memory that suits it best", name);
+          result = allocate_with (self, block, &needs, wanted_flags[use][1], &left);
+        }
+    }
   if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
     {
       set_too_little (self, name, block->n_bytes, left, error);

@@ -7,13 +7,14 @@
 /*
  * One file per driver: its pipelineCacheUUID is the name.  The file is this header, then
  * the driver's data.  The checksums keep a shader that has changed, and a file that was
- * damaged, from the driver: not all drivers check what they are given.
+ * damaged, from the driver: not all drivers check what they are given.  The driver's version
+ * is in them because not every UUID changes with it (Mesa 22.3's lavapipe says "val-%s").
  */
 typedef struct
 {
   char magic[8];
-  guint8 shaders[32]; /* SHA-256 of all SPIR-V of this build */
-  guint8 data[32];    /* SHA-256 of what follows */
+  guint8 build[32]; /* SHA-256 of the driver's name and version and all SPIR-V of this build */
+  guint8 data[32];  /* SHA-256 of what follows */
 } CacheHeader;
 
 static const char magic[8] = { 'V', 'T', 'R', 'P', 'I', 'P', 'E', '1' };
@@ -49,15 +50,20 @@ finish_checksum (GChecksum *checksum, guint8 digest[32])
 }
 
 static void
-header_init (CacheHeader *self, const guint8 *data, gsize n_bytes)
+header_init (CacheHeader *self, const VtrVulkanDevice *device, const guint8 *data, gsize n_bytes)
 {
-  GChecksum *shaders = g_checksum_new (G_CHECKSUM_SHA256);
+  const VkPhysicalDeviceProperties *properties = &device->physical.properties;
+  GChecksum *build = g_checksum_new (G_CHECKSUM_SHA256);
   GChecksum *content = g_checksum_new (G_CHECKSUM_SHA256);
 
   memcpy (self->magic, magic, sizeof magic);
+  g_checksum_update (build, (const guchar *) device->physical.driver, -1);
+  g_checksum_update (build, (const guchar *) properties->deviceName, -1);
+  g_checksum_update (build, (const guchar *) &properties->driverVersion,
+                     sizeof properties->driverVersion);
   for (guint i = 0; i < VTR_N_SHADERS; i++)
-    g_checksum_update (shaders, (const guchar *) vtr_shaders[i].code, (gssize) vtr_shaders[i].size);
-  finish_checksum (shaders, self->shaders);
+    g_checksum_update (build, (const guchar *) vtr_shaders[i].code, (gssize) vtr_shaders[i].size);
+  finish_checksum (build, self->build);
   g_checksum_update (content, data, (gssize) n_bytes);
   finish_checksum (content, self->data);
 }
@@ -78,7 +84,7 @@ load (const VtrVulkanDevice *self)
   if (size < sizeof expected || size > MAX_CACHE_BYTES)
     return NULL;
 
-  header_init (&expected, data + sizeof expected, size - sizeof expected);
+  header_init (&expected, self, data + sizeof expected, size - sizeof expected);
   if (memcmp (&expected, data, sizeof expected) != 0)
     {
       g_info ("the pipeline cache %s does not fit, it will be made anew", path);
@@ -116,7 +122,7 @@ write_cache (const VtrVulkanDevice *self, const guint8 *data, gsize n_bytes, GEr
   g_autoptr (GByteArray) content = g_byte_array_new ();
   CacheHeader header;
 
-  header_init (&header, data, n_bytes);
+  header_init (&header, self, data, n_bytes);
   g_byte_array_append (content, (const guint8 *) &header, sizeof header);
   g_byte_array_append (content, data, (guint) n_bytes);
   g_mkdir_with_parents (folder, 0700);
@@ -137,6 +143,11 @@ vtr_pipeline_cache_save (VtrVulkanDevice *self)
   g_autofree guint8 *data = g_malloc (n_bytes);
   if (self->vk.vkGetPipelineCacheData (self->handle, self->pipeline_cache, &n_bytes, data) !=
       VK_SUCCESS)
+    return;
+
+  g_autoptr (GBytes) old = load (self);
+  g_autoptr (GBytes) fresh = g_bytes_new_static (data, n_bytes);
+  if (old != NULL && g_bytes_equal (old, fresh))
     return;
   if (!write_cache (self, data, n_bytes, &error))
     g_info ("the pipeline cache was not kept: %s", error->message);

@@ -79,7 +79,7 @@ typedef struct
   VkPipelineLayout pipeline_layouts[VTR_N_KERNELS];
   GHashTable *pipelines; /* key → VkPipeline */
   VkPipelineCache pipeline_cache;
-  gboolean pipeline_cache_dirty; /* it holds more than the file */
+  gboolean pipeline_cache_dirty; /* it may hold more than the file */
 
   /* under parent_instance.lock */
   char *lost;               /* what every call says from the loss of the device on; NULL before */
