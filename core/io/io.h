@@ -60,8 +60,9 @@ typedef struct
   gboolean stored; /* instead of deflated */
 } VtrZipMember;
 
-/* Takes what @self holds, not @self, and appends it to @members. */
 GArray *vtr_zip_members_new (void);
+
+/* Takes @bytes over. */
 void vtr_zip_members_add (GArray *members, const char *name, GBytes *bytes, gboolean stored);
 GBytes *vtr_zip_encode (const GArray *members, GError **error);
 
@@ -82,22 +83,25 @@ typedef struct _VtrOraNode VtrOraNode;
 struct _VtrOraNode
 {
   const char *name;
-  VtrImage *image; /* NULL for a group */
-  double opacity;  /* 0..1 */
+  GBytes *png;    /* of the whole canvas; NULL for a group */
+  double opacity; /* 0..1 */
   gboolean visible;
   const VtrOraNode *children; /* of a group */
   guint n_children;
 };
 
-/* @merged: how the whole looks; @text goes into the PNGs' metadata. */
-GBytes *vtr_ora_encode (guint width,
-                        guint height,
-                        const VtrOraNode *nodes,
-                        guint n_nodes,
-                        VtrImage *merged,
-                        const VtrPngText *text,
-                        guint n_text,
-                        GError **error);
+typedef struct
+{
+  guint width; /* of the canvas, pixels */
+  guint height;
+  const VtrOraNode *nodes;
+  guint n_nodes;
+  GBytes *merged_png;    /* how the whole looks */
+  GBytes *thumbnail_png; /* the same, at most 256 pixels high and wide */
+  const char *metadata;  /* JSON, for the member metadata.json; may be NULL */
+} VtrOra;
+
+GBytes *vtr_ora_encode (const VtrOra *ora, GError **error);
 
 /* Writes under a temporary name in the same folder and renames; VTR_ERROR_IO says where and why. */
 gboolean vtr_write_atomically (const char *path, GBytes *bytes, GError **error);
