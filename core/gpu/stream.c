@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "gpu/vulkan.h"
 
-#include <string.h>
-
 /* ---- submissions ---- */
 
 static gboolean
@@ -49,20 +47,6 @@ submission_finish (VtrSubmission *self, VtrVulkanDevice *device)
 }
 
 /* ---- losing the device ---- */
-
-static void
-remember_dispatch (VtrVulkanStream *self,
-                   VtrKernel kernel,
-                   const VtrTensor *const *tensors,
-                   guint n_tensors)
-{
-  VtrBreadcrumb *crumb = &self->breadcrumbs[self->n_breadcrumbs++ % VTR_N_BREADCRUMBS];
-
-  crumb->kernel = kernel;
-  crumb->n_tensors = n_tensors;
-  for (guint i = 0; i < n_tensors; i++)
-    g_strlcpy (crumb->tensors[i], tensors[i]->name, sizeof crumb->tensors[i]);
-}
 
 /* "matmul (a, b, c), layer-norm (a, d, e)": the last dispatches, the latest first. */
 static char *
@@ -198,140 +182,6 @@ vtr_vulkan_stream_submit (VtrVulkanStream *self, GError **error)
   return TRUE;
 }
 
-/* ---- dispatching ---- */
-
-/* Binds each tensor's range of its block, and tells what of it the kernel touches. */
-static void
-fill_descriptors (VkDescriptorSet set,
-                  const VtrTensor *const *tensors,
-                  const VtrKernelInfo *kernel,
-                  VkDescriptorBufferInfo *ranges,
-                  VkWriteDescriptorSet *writes,
-                  VtrAccess *accesses)
-{
-  for (guint i = 0; i < kernel->n_tensors; i++)
-    {
-      const VtrTensor *tensor = tensors[i];
-      const VtrBlock *block = vtr_arena_get_block (tensor->arena, tensor->block);
-      const gsize n_bytes = vtr_tensor_n_bytes (tensor);
-
-      ranges[i] = (VkDescriptorBufferInfo){ block->buffer, tensor->offset, n_bytes };
-      writes[i] = (VkWriteDescriptorSet){
-        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-        .dstSet = set,
-        .dstBinding = i,
-        .descriptorCount = 1,
-        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-        .pBufferInfo = &ranges[i],
-      };
-      accesses[i] = (VtrAccess){ .buffer = block->buffer,
-                                 .begin = tensor->offset,
-                                 .end = tensor->offset + n_bytes,
-                                 .writes = kernel->writes >> i & 1 };
-    }
-}
-
-static gboolean
-bind_tensors (VtrVulkanStream *self,
-              VtrSubmission *submission,
-              VtrKernel kernel,
-              const VtrTensor *const *tensors,
-              GError **error)
-{
-  VtrVulkanDevice *device = self->device;
-  const VtrKernelInfo *info = vtr_kernel_get_info (kernel);
-  const VkDescriptorSetAllocateInfo allocation = {
-    .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-    .descriptorPool = submission->descriptors,
-    .descriptorSetCount = 1,
-    .pSetLayouts = &device->set_layouts[info->n_tensors],
-  };
-  VkDescriptorBufferInfo ranges[VTR_MAX_KERNEL_TENSORS];
-  VkWriteDescriptorSet writes[VTR_MAX_KERNEL_TENSORS];
-  VtrAccess accesses[VTR_MAX_KERNEL_TENSORS];
-  VkDescriptorSet set;
-
-  if (!VTR_VK (device, AllocateDescriptorSets, (device->handle, &allocation, &set), error))
-    return FALSE;
-  fill_descriptors (set, tensors, info, ranges, writes, accesses);
-  device->vk.vkUpdateDescriptorSets (device->handle, info->n_tensors, writes, 0, NULL);
-  vtr_barrier_before (self, submission->commands, accesses, info->n_tensors);
-  device->vk.vkCmdBindDescriptorSets (submission->commands, VK_PIPELINE_BIND_POINT_COMPUTE,
-                                      device->pipeline_layouts[kernel], 0, 1, &set, 0, NULL);
-  return TRUE;
-}
-
-/* A label around the dispatch, for graphics debuggers and validation messages. */
-static void
-begin_label (VtrVulkanStream *self, VkCommandBuffer commands, VtrKernel kernel)
-{
-  const VkDebugUtilsLabelEXT label = {
-    .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT,
-    .pLabelName = vtr_kernel_get_info (kernel)->name,
-  };
-
-  if (self->device->instance->debug_utils)
-    vkCmdBeginDebugUtilsLabelEXT (commands, &label);
-}
-
-static void
-end_label (VtrVulkanStream *self, VkCommandBuffer commands)
-{
-  if (self->device->instance->debug_utils)
-    vkCmdEndDebugUtilsLabelEXT (commands);
-}
-
-static void
-record_dispatch (VtrVulkanStream *self,
-                 VkCommandBuffer commands,
-                 VtrKernel kernel,
-                 VkPipeline pipeline,
-                 const VtrLaunch *launch,
-                 gconstpointer params,
-                 gsize params_size)
-{
-  const struct VolkDeviceTable *vk = &self->device->vk;
-
-  vk->vkCmdBindPipeline (commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
-  if (params_size > 0)
-    vk->vkCmdPushConstants (commands, self->device->pipeline_layouts[kernel],
-                            VK_SHADER_STAGE_COMPUTE_BIT, 0, (guint32) params_size, params);
-  begin_label (self, commands, kernel);
-  vk->vkCmdDispatch (commands, launch->groups[0], launch->groups[1], launch->groups[2]);
-  end_label (self, commands);
-}
-
-static gboolean
-vtr_vulkan_stream_dispatch (VtrStream *stream,
-                            VtrKernel kernel,
-                            const VtrTensor *const *tensors,
-                            guint n_tensors,
-                            gconstpointer params,
-                            gsize params_size,
-                            GError **error)
-{
-  VtrVulkanStream *self = (VtrVulkanStream *) stream;
-  VtrLaunch launch;
-
-  if (!vtr_kernel_choose_launch (kernel, &self->device->limits, tensors, params, &launch, error))
-    return FALSE;
-  const VkPipeline pipeline = vtr_pipelines_get (self->device, kernel, &launch, error);
-  if (pipeline == VK_NULL_HANDLE)
-    return FALSE;
-
-  VtrSubmission *submission = vtr_vulkan_stream_begin (self, error);
-  if (submission == NULL || !vtr_timing_begin (self, submission, error) ||
-      !bind_tensors (self, submission, kernel, tensors, error))
-    return FALSE;
-  record_dispatch (self, submission->commands, kernel, pipeline, &launch, params, params_size);
-  vtr_timing_end (self, submission, kernel);
-  remember_dispatch (self, kernel, tensors, n_tensors);
-
-  if (++submission->n_dispatches == VTR_SUBMISSION_MAX_DISPATCHES)
-    return vtr_vulkan_stream_submit (self, error);
-  return TRUE;
-}
-
 /* ---- the stream ---- */
 
 static gboolean
@@ -367,7 +217,7 @@ vtr_vulkan_stream_free (VtrStream *stream)
 
 static const VtrStreamClass stream_class = {
   .free = vtr_vulkan_stream_free,
-  .dispatch = vtr_vulkan_stream_dispatch,
+  .dispatch = vtr_vulkan_dispatch,
   .write = vtr_transfer_write,
   .read = vtr_transfer_read,
   .flush = vtr_vulkan_stream_flush,

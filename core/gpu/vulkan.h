@@ -198,6 +198,16 @@ VtrSubmission *vtr_vulkan_stream_begin (VtrVulkanStream *self, GError **error);
 gboolean vtr_vulkan_stream_submit (VtrVulkanStream *self, GError **error);
 gboolean vtr_vulkan_stream_wait_for (VtrVulkanStream *self, guint64 value, GError **error);
 
+/* ---- dispatch.c ---- */
+
+gboolean vtr_vulkan_dispatch (VtrStream *stream,
+                              VtrKernel kernel,
+                              const VtrTensor *const *tensors,
+                              guint n_tensors,
+                              gconstpointer params,
+                              gsize params_size,
+                              GError **error);
+
 /* ---- barrier.c ---- */
 
 /* What a command touches of a buffer. */

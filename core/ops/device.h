@@ -5,6 +5,10 @@
  * What a device is to the layers above: memory in arenas, and streams that
  * kernels are recorded into.  core/gpu carries this out with Vulkan.  Nothing
  * above this header knows which device it runs on.
+ *
+ *   device.c   the class of all devices
+ *   arena.c    tensors and arenas
+ *   stream.c   streams: checks, timings, VTR_DEBUG=timing and dump
  */
 #include "base/base.h"
 #include "ops/kernels.h"
