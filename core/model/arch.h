@@ -94,7 +94,8 @@ typedef struct
 
   double norm_eps;
   VtrAct act;
-  gboolean pre_norm; /* a norm before the first block (CLIP) */
+  gboolean pre_norm;   /* a norm before the first block (CLIP) */
+  gboolean final_norm; /* FALSE: pooled tokens that no norm has touched (CLIP's classifier) */
   gboolean
       final_norm_after_pool; /* the last norm is applied to the pooled token (CLIP, timm fc_norm) */
   gboolean layer_scale;
