@@ -50,6 +50,14 @@ provide_drivers ()
   export VTR_TEST_LAVAPIPE VTR_TEST_RADV VTR_TEST_SWIFTSHADER VTR_TEST_MESA_LIBS
 }
 
+# on_lavapipe COMMAND...: with that driver for all that asks for none; without it, as things are.
+on_lavapipe ()
+{
+  [ -n "$VTR_TEST_LAVAPIPE" ] || { "$@"; return; }
+  env VK_ICD_FILENAMES="$VTR_TEST_LAVAPIPE" VK_DRIVER_FILES="$VTR_TEST_LAVAPIPE" \
+    LD_LIBRARY_PATH="$VTR_TEST_MESA_LIBS${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$@"
+}
+
 # bookworm-amd64: what the packages were made for.
 driver_platform ()
 {

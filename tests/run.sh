@@ -6,8 +6,8 @@
 #   sh tests/run.sh
 #
 # Two builds: build-tests, as released but with warnings as errors, runs everything;
-# build-sanitized, under AddressSanitizer and UndefinedBehaviorSanitizer, runs the suites that need
-# no Vulkan driver and lets each fuzzer loose for some seconds.
+# build-sanitized, under AddressSanitizer and UndefinedBehaviorSanitizer, runs the suites unit, gpu
+# and fuzz, where each fuzzer is let loose for some seconds.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -49,14 +49,15 @@ configure ()
   fi
 }
 
-# run_suites DIRECTORY ARGUMENT...: meson test there, a line a test, a failed one with its output.
-# That one failed is not the end: the count tells it.
+# run_suites DIRECTORY LOG ARGUMENT...: meson test there, a line a test, a failed one with its output.
+# That one failed is not the end: the count tells it.  Tests that name no driver run on lavapipe.
 run_suites ()
 {
-  suites_build=$1
-  shift
+  suites_build=$1 suites_log=$2
+  shift 2
   say ''
-  meson test -C "$suites_build" --no-rebuild --print-errorlogs --timeout-multiplier 3 "$@" || true
+  on_lavapipe meson test -C "$suites_build" --logbase "$suites_log" --no-rebuild \
+    --print-errorlogs --timeout-multiplier 3 "$@" || true
 }
 
 satisfy build_needs test_needs driver_needs
@@ -65,14 +66,17 @@ rm -f build-tests/meson-logs/testlog*.json build-sanitized/meson-logs/testlog*.j
 
 step 'configuring build-tests' configure build-tests cc -Dtests=true -Dwerror=true
 step 'building build-tests' ninja -C build-tests
-run_suites build-tests
+run_suites build-tests testlog
 
 if has_fuzzer; then
   step 'configuring build-sanitized' configure build-sanitized clang-14 -Dtests=true -Dfuzz=true \
     -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined
   step 'building build-sanitized' ninja -C build-sanitized
-  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-    run_suites build-sanitized --suite unit --suite fuzz
+  export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+  run_suites build-sanitized testlog --suite unit --suite fuzz --no-suite gpu
+  # Drivers leak, and are gone from memory when it is told what leaked.
+  export ASAN_OPTIONS=detect_leaks=0
+  run_suites build-sanitized testlog-gpu --suite gpu
 fi
 
 say ''
