@@ -118,7 +118,7 @@ allocate_and_bind (VtrVulkanDevice *self,
 {
   VkMemoryRequirements needs;
   VkResult result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
-  guint64 left = 0;
+  guint64 left = 0, left_elsewhere = 0; /* bytes */
 
   self->vk.vkGetBufferMemoryRequirements (self->handle, block->buffer, &needs);
   if (!fails_on_purpose (self))
@@ -127,7 +127,7 @@ allocate_and_bind (VtrVulkanDevice *self,
       if (result != VK_SUCCESS)
         {
           g_info ("%s does not fit into the memory that suits it best", name);
-          result = allocate_with (self, block, &needs, wanted_flags[use][1], &left);
+          result = allocate_with (self, block, &needs, wanted_flags[use][1], &left_elsewhere);
         }
     }
   if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
