@@ -19,7 +19,7 @@
  *   barrier.c         barriers from what kernels and copies read and write
  *   transfer.c        staging, upload and download in pieces
  *   timing.c          timestamps
- *   kernels.c         kernel → shader variant, constants and grid for this device
+ *   kernels*.c        kernel → shader variant, constants and grid for this device
  */
 #include "ops/device.h"
 #include "vtr-shaders.h" /* made by shaders/embed.py: VtrShader, vtr_shaders[] */
@@ -28,7 +28,7 @@
 typedef struct
 {
   VtrDeviceKind kind;
-  gboolean software; /* a rasteriser on the CPU: register tiles, no shared memory */
+  gboolean software; /* a rasteriser on the CPU: shuffles, no shared memory */
   guint32 subgroup_size;
   guint32 max_invocations; /* of a workgroup */
   guint32 max_group_size[3];
@@ -38,6 +38,7 @@ typedef struct
   guint32 storage_alignment;    /* bytes, of a binding's offset */
   guint32 max_push_constants;   /* bytes */
   gboolean subgroup_arithmetic; /* subgroupAdd and the like in compute */
+  gboolean subgroup_shuffle;    /* subgroupShuffle in compute */
 } VtrGpuLimits;
 
 #define VTR_MAX_CONSTANTS 12

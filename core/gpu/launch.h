@@ -13,6 +13,11 @@ void vtr_launch_add_constant (VtrLaunch *launch, guint32 value);
  * the shader finds its place with lib/grid.glsl. */
 void vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64 n_groups);
 
+/* kernels-layers.c */
+void vtr_launch_choose_matmul (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
+void
+vtr_launch_choose_attention (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
+
 /* kernels-explain.c */
 void vtr_launch_choose_attention_rows (const VtrGpuLimits *limits,
                                        gconstpointer params,

@@ -51,6 +51,7 @@ clamp_to_min (VtrGpuLimits *self)
   self->storage_alignment = limits_min.storage_alignment;
   self->max_push_constants = limits_min.max_push_constants;
   self->subgroup_arithmetic = FALSE;
+  self->subgroup_shuffle = FALSE;
 }
 
 void
@@ -70,6 +71,8 @@ vtr_gpu_limits_init (VtrGpuLimits *self, const VtrPhysicalDevice *physical)
     .max_push_constants = limits->maxPushConstantsSize,
     .subgroup_arithmetic = (subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                            (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT),
+    .subgroup_shuffle = (subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+                        (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT),
   };
   for (guint i = 0; i < 3; i++)
     {

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/*
+ * Launches of the kernels in which a forward pass spends its time.  Each has a
+ * variant for software devices, by shuffles in a subgroup (why: see
+ * shaders/layers/matmul-shuffle.comp), and one for GPUs, by tiles in shared
+ * memory, which runs everywhere.
+ */
+#include "gpu/launch.h"
+
+/* Rows of x, or queries, that the lanes of a subgroup share: more outweigh the loads better, until
+ * the sums no longer stay in the fastest cache. */
+#define SHUFFLE_ROWS_MAX 24
+
+static gboolean
+use_shuffles (const VtrGpuLimits *limits)
+{
+  return limits->software && limits->subgroup_shuffle && limits->subgroup_size >= 4 &&
+         limits->subgroup_size <= SHUFFLE_ROWS_MAX;
+}
+
+static guint32
+n_tiles_of (guint32 n_values, guint32 tile_size)
+{
+  return n_values / tile_size + (n_values % tile_size != 0);
+}
+
+/* ---- matmul ---- */
+
+/* Columns of w that a lane holds. */
+#define SHUFFLE_COLS 4
+
+/* Loading a value costs as much as so many products. */
+#define SHUFFLE_LOAD_COST 5
+
+/* How many values of x a lane holds: few leave less of the last tile empty, many are cheaper. */
+static guint32
+choose_shuffle_rows (guint32 n_lanes, guint32 n_rows)
+{
+  guint32 best = 1;
+  guint64 least_cost = G_MAXUINT64;
+
+  for (guint32 rows = 1; rows * n_lanes <= SHUFFLE_ROWS_MAX; rows++)
+    {
+      const guint64 n_tiles = n_tiles_of (n_rows, n_lanes * rows);
+      const guint64 cost =
+          n_tiles * (SHUFFLE_LOAD_COST * (rows + SHUFFLE_COLS) + rows * SHUFFLE_COLS);
+      if (cost < least_cost)
+        {
+          least_cost = cost;
+          best = rows;
+        }
+    }
+  return best;
+}
+
+static void
+choose_matmul_shuffle (const VtrGpuLimits *limits, const VtrMatmulParams *matmul, VtrLaunch *launch)
+{
+  const guint32 n_lanes = limits->subgroup_size;
+  const guint32 rows = choose_shuffle_rows (n_lanes, matmul->n_rows);
+
+  launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_SHUFFLE_VEC4 //
+                                          : VTR_SHADER_MATMUL_SHUFFLE;
+  vtr_launch_add_constant (launch, n_lanes);
+  vtr_launch_add_constant (launch, rows);
+  vtr_launch_add_constant (launch, SHUFFLE_COLS);
+  vtr_launch_add_constant (launch, matmul->flags);
+  vtr_launch_add_constant (launch, matmul->activation);
+  launch->groups[0] = n_tiles_of (matmul->n_rows, n_lanes * rows);
+  launch->groups[1] = n_tiles_of (matmul->n_cols, n_lanes * SHUFFLE_COLS);
+  launch->groups[2] = 1;
+}
+
+/* Invocations of a workgroup of the tiled kernels. */
+#define TILES_WIDTH 16
+#define TILES_HEIGHT 8
+
+/* With fewer large tiles than this a large GPU idles: then small ones. */
+#define MANY_TILES 256
+
+static void
+choose_matmul_tiles (const VtrMatmulParams *matmul, VtrLaunch *launch)
+{
+  guint32 rows = 8;
+  guint32 cols = 4;
+  const guint64 n_tiles = (guint64) n_tiles_of (matmul->n_rows, TILES_HEIGHT * rows) *
+                          n_tiles_of (matmul->n_cols, TILES_WIDTH * cols);
+
+  if (n_tiles < MANY_TILES)
+    {
+      rows = 4;
+      cols = 2;
+    }
+  launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_TILES_VEC4 //
+                                          : VTR_SHADER_MATMUL_TILES;
+  vtr_launch_add_constant (launch, rows);
+  vtr_launch_add_constant (launch, cols);
+  vtr_launch_add_constant (launch, matmul->flags);
+  vtr_launch_add_constant (launch, matmul->activation);
+  launch->groups[0] = n_tiles_of (matmul->n_cols, TILES_WIDTH * cols);
+  launch->groups[1] = n_tiles_of (matmul->n_rows, TILES_HEIGHT * rows);
+  launch->groups[2] = 1;
+}
+
+void
+vtr_launch_choose_matmul (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
+{
+  if (use_shuffles (limits))
+    choose_matmul_shuffle (limits, params, launch);
+  else
+    choose_matmul_tiles (params, launch);
+}
+
+/* ---- attention ---- */
+
+/* Queries and columns of a head in a tile: TILE and SLICE in attention-tiles.comp. */
+#define ATTENTION_TILE 32
+#define ATTENTION_SLICE 16
+
+static void
+choose_attention_shuffle (const VtrGpuLimits *limits,
+                          const VtrAttentionParams *attention,
+                          VtrLaunch *launch)
+{
+  const guint32 n_lanes = limits->subgroup_size;
+  const guint32 vector_width = attention->head_width % 4 == 0 ? 4 : 1;
+  /* A lane holds its queries whole, and as many sums. */
+  const guint32 n_queries = attention->n_tokens > n_lanes && attention->head_width <= 128 ? 2 : 1;
+
+  launch->shader = vector_width == 4 ? VTR_SHADER_ATTENTION_SHUFFLE_VEC4 //
+                                     : VTR_SHADER_ATTENTION_SHUFFLE;
+  vtr_launch_add_constant (launch, n_lanes);
+  vtr_launch_add_constant (launch, n_queries);
+  vtr_launch_add_constant (launch, attention->head_width / vector_width);
+  launch->groups[0] = n_tiles_of (attention->n_tokens, n_lanes * n_queries);
+}
+
+static void
+choose_attention_tiles (const VtrAttentionParams *attention, VtrLaunch *launch)
+{
+  launch->shader = VTR_SHADER_ATTENTION_TILES;
+  vtr_launch_add_constant (launch, n_tiles_of (attention->head_width, ATTENTION_SLICE));
+  launch->groups[0] = n_tiles_of (attention->n_tokens, ATTENTION_TILE);
+}
+
+void
+vtr_launch_choose_attention (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
+{
+  const VtrAttentionParams *attention = params;
+
+  if (use_shuffles (limits))
+    choose_attention_shuffle (limits, attention, launch);
+  else
+    choose_attention_tiles (attention, launch);
+  launch->groups[1] = attention->n_heads;
+  launch->groups[2] = attention->n_images;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// attention-shuffle.comp: context = softmax (scale·q·kᵀ)·v with an online softmax, for software
+// devices.
+//
+//   qkv      in   [n_images][n_tokens][3][n_heads][head_width]  f32, read as VECTOR
+//   context  out  [n_images][n_tokens][n_heads][head_width]     f32, written as VECTOR
+//   lse      out  [n_images][n_heads][n_tokens]                 f32  log Σ exp (scale·q·k)
+//
+// Grid: (query tiles, n_heads, n_images); a workgroup is one subgroup of LANES invocations.  A lane
+// has QUERIES queries of its own, whole, in registers.  Keys come LANES at a time: each lane loads
+// one, and all lanes see all by shuffles; see matmul-shuffle.comp for why.  Milakov & Gimelshein
+// 2018 for the online softmax.
+#version 450
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+
+layout (constant_id = 0) const uint LANES = 8;
+layout (constant_id = 1) const uint QUERIES = 2;
+layout (constant_id = 2) const uint HEAD_VECTORS = 16; // head_width / VECTOR_WIDTH
+layout (local_size_x_id = 0) in;
+
+layout (std430, binding = 0) readonly buffer Qkv { VECTOR qkv[]; };
+layout (std430, binding = 1) writeonly buffer Context { VECTOR context[]; };
+layout (std430, binding = 2) writeonly buffer Lse { float lse[]; };
+
+layout (push_constant) uniform Params // VtrAttentionParams in core/ops/kernels.h
+{
+  uint n_images;
+  uint n_tokens;
+  uint n_heads;
+  uint head_width;
+  float scale;
+} params;
+
+const uint QUERY = 0;
+const uint KEY = 1;
+const uint VALUE = 2;
+
+const float LOG2_E = 1.44269504;
+const float LN_2 = 0.69314718;
+const float LOWEST = -3.402823e38;
+
+// Where the q, k or v of a token lies in this workgroup's head and image, in vectors.
+uint
+start_of (uint token, uint which)
+{
+  return (((gl_WorkGroupID.z * params.n_tokens + token) * 3 + which) * params.n_heads
+          + gl_WorkGroupID.y)
+         * HEAD_VECTORS;
+}
+
+uint
+query_token (uint i)
+{
+  return (gl_WorkGroupID.x * QUERIES + i) * LANES + gl_SubgroupInvocationID;
+}
+
+void
+main ()
+{
+  const uint lane = gl_SubgroupInvocationID;
+  const uint last_token = params.n_tokens - 1;
+  const float scale = params.scale * LOG2_E; // so that exp2 () does
+
+  VECTOR query[QUERIES * HEAD_VECTORS];
+  VECTOR sums[QUERIES * HEAD_VECTORS];
+  float highest[QUERIES]; // scaled product so far
+  float total[QUERIES];   // of exp2 (scaled product − highest)
+  [[unroll]] for (uint i = 0; i < QUERIES; i++)
+    {
+      const uint start = start_of (min (query_token (i), last_token), QUERY);
+      [[unroll]] for (uint d = 0; d < HEAD_VECTORS; d++)
+        {
+          query[i * HEAD_VECTORS + d] = qkv[start + d] * scale;
+          sums[i * HEAD_VECTORS + d] = VECTOR (0.0);
+        }
+      highest[i] = LOWEST;
+      total[i] = 0.0;
+    }
+
+  for (uint first_key = 0; first_key < params.n_tokens; first_key += LANES)
+    {
+      const uint token = min (first_key + lane, last_token);
+
+      float weight[QUERIES * LANES];
+      [[unroll]] for (uint i = 0; i < QUERIES * LANES; i++)
+        weight[i] = 0.0;
+      const uint key_start = start_of (token, KEY);
+      [[unroll]] for (uint d = 0; d < HEAD_VECTORS; d++)
+        {
+          const VECTOR own_key = qkv[key_start + d];
+          [[unroll]] for (uint l = 0; l < LANES; l++)
+            {
+              const VECTOR key = subgroupShuffle (own_key, l);
+              [[unroll]] for (uint i = 0; i < QUERIES; i++)
+                weight[i * LANES + l] += dot (query[i * HEAD_VECTORS + d], key);
+            }
+        }
+
+      [[unroll]] for (uint i = 0; i < QUERIES; i++)
+        {
+          float now_highest = highest[i];
+          [[unroll]] for (uint l = 0; l < LANES; l++)
+            {
+              if (first_key + l > last_token)
+                weight[i * LANES + l] = LOWEST;
+              now_highest = max (now_highest, weight[i * LANES + l]);
+            }
+          const float fade = exp2 (highest[i] - now_highest);
+          highest[i] = now_highest;
+          total[i] *= fade;
+          [[unroll]] for (uint l = 0; l < LANES; l++)
+            {
+              weight[i * LANES + l] = exp2 (weight[i * LANES + l] - now_highest);
+              total[i] += weight[i * LANES + l];
+            }
+          [[unroll]] for (uint d = 0; d < HEAD_VECTORS; d++)
+            sums[i * HEAD_VECTORS + d] *= fade;
+        }
+
+      const uint value_start = start_of (token, VALUE);
+      [[unroll]] for (uint d = 0; d < HEAD_VECTORS; d++)
+        {
+          const VECTOR own_value = qkv[value_start + d];
+          [[unroll]] for (uint l = 0; l < LANES; l++)
+            {
+              const VECTOR value = subgroupShuffle (own_value, l);
+              [[unroll]] for (uint i = 0; i < QUERIES; i++)
+                sums[i * HEAD_VECTORS + d] += weight[i * LANES + l] * value;
+            }
+        }
+    }
+
+  [[unroll]] for (uint i = 0; i < QUERIES; i++)
+    {
+      const uint token = query_token (i);
+      if (token > last_token)
+        break;
+      const uint start
+          = ((gl_WorkGroupID.z * params.n_tokens + token) * params.n_heads + gl_WorkGroupID.y)
+            * HEAD_VECTORS;
+      [[unroll]] for (uint d = 0; d < HEAD_VECTORS; d++)
+        context[start + d] = sums[i * HEAD_VECTORS + d] / total[i];
+      lse[(gl_WorkGroupID.z * params.n_heads + gl_WorkGroupID.y) * params.n_tokens + token]
+          = (highest[i] + log2 (total[i])) * LN_2;
+    }
+}

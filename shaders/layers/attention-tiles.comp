@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// attention-tiles.comp: context = softmax (scale·q·kᵀ)·v with an online softmax, for GPUs.
+//
+//   qkv      in   [n_images][n_tokens][3][n_heads][head_width]  f32
+//   context  out  [n_images][n_tokens][n_heads][head_width]     f32
+//   lse      out  [n_images][n_heads][n_tokens]                 f32  log Σ exp (scale·q·k)
+//
+// Grid: (query tiles, n_heads, n_images), 16 × 8 invocations a workgroup, TILE queries each.  Keys
+// come TILE at a time, in three steps: products of the tile, by slices of q and k in shared memory;
+// softmax of its rows, FOLD invocations a row; the weighted sum of v, by slices again.  Milakov &
+// Gimelshein 2018 for the online softmax.
+#version 450
+#extension GL_EXT_control_flow_attributes : require
+
+layout (constant_id = 0) const uint HEAD_SLICES = 4; // head_width / SLICE, rounded up
+layout (local_size_x = 16, local_size_y = 8) in;
+
+layout (std430, binding = 0) readonly buffer Qkv { float qkv[]; };
+layout (std430, binding = 1) writeonly buffer Context { float context[]; };
+layout (std430, binding = 2) writeonly buffer Lse { float lse[]; };
+
+layout (push_constant) uniform Params // VtrAttentionParams in core/ops/kernels.h
+{
+  uint n_images;
+  uint n_tokens;
+  uint n_heads;
+  uint head_width;
+  float scale;
+} params;
+
+const uint QUERY = 0;
+const uint KEY = 1;
+const uint VALUE = 2;
+
+const float LOG2_E = 1.44269504;
+const float LN_2 = 0.69314718;
+const float LOWEST = -3.402823e38;
+
+const uint N_INVOCATIONS = 128;
+const uint TILE = 32;   // queries; keys
+const uint SLICE = 16;  // columns of a head
+const uint QUERIES = 4; // of an invocation: y, y + 8, ...
+const uint KEYS = 2;    // of an invocation: x, x + 16
+const uint FOLD = N_INVOCATIONS / TILE;
+const uint STRIDE = TILE + 1; // keeps a column's values in different banks
+
+shared float q_slice[SLICE * STRIDE];  // [column][query]
+shared float kv_slice[SLICE * STRIDE]; // [column][key]
+shared float weights[TILE * STRIDE];   // [query][key]
+shared float folds[TILE * FOLD];       // [query][fold]
+shared float fades[TILE];
+shared float totals[TILE];
+
+// Loads a slice of q, k or v of TILE tokens; zeros past the head, the last token past the end.
+#define LOAD_SLICE(slice_of, first_token, which, slice)                                            \
+  for (uint i = gl_LocalInvocationIndex; i < TILE * SLICE; i += N_INVOCATIONS)                     \
+    {                                                                                              \
+      const uint column = slice * SLICE + i % SLICE;                                               \
+      const uint token = min (first_token + i / SLICE, params.n_tokens - 1);                       \
+      slice_of[i % SLICE * STRIDE + i / SLICE]                                                     \
+          = column < params.head_width ? qkv[start_of (token, which) + column] : 0.0;              \
+    }
+
+uint
+start_of (uint token, uint which)
+{
+  return (((gl_WorkGroupID.z * params.n_tokens + token) * 3 + which) * params.n_heads
+          + gl_WorkGroupID.y)
+         * params.head_width;
+}
+
+// Puts scale·log2 (e)·q·k of the tile into weights[]; LOWEST past the last key.
+void
+multiply_tile (uint first_query, uint first_key)
+{
+  float products[QUERIES * KEYS];
+  [[unroll]] for (uint i = 0; i < QUERIES * KEYS; i++)
+    products[i] = 0.0;
+
+  for (uint slice = 0; slice < HEAD_SLICES; slice++)
+    {
+      LOAD_SLICE (q_slice, first_query, QUERY, slice)
+      LOAD_SLICE (kv_slice, first_key, KEY, slice)
+      barrier ();
+      [[unroll]] for (uint d = 0; d < SLICE; d++)
+        [[unroll]] for (uint i = 0; i < QUERIES; i++)
+          [[unroll]] for (uint j = 0; j < KEYS; j++)
+            products[i * KEYS + j] += q_slice[d * STRIDE + gl_LocalInvocationID.y + i * 8]
+                                      * kv_slice[d * STRIDE + gl_LocalInvocationID.x + j * 16];
+      barrier ();
+    }
+
+  [[unroll]] for (uint j = 0; j < KEYS; j++)
+    {
+      const uint key = gl_LocalInvocationID.x + j * 16;
+      const bool exists = first_key + key < params.n_tokens;
+      [[unroll]] for (uint i = 0; i < QUERIES; i++)
+        weights[(gl_LocalInvocationID.y + i * 8) * STRIDE + key]
+            = exists ? products[i * KEYS + j] * (params.scale * LOG2_E) : LOWEST;
+    }
+  barrier ();
+}
+
+// Turns the products in weights[] into exp2 (product − highest) and fades what came before.
+// `highest` and `total` are of the row that this invocation folds, the same in all its folds.
+void
+soften_tile (inout float highest, inout float total)
+{
+  const uint query = gl_LocalInvocationIndex / FOLD;
+  const uint fold = gl_LocalInvocationIndex % FOLD;
+
+  float now_highest = highest;
+  for (uint key = fold; key < TILE; key += FOLD)
+    now_highest = max (now_highest, weights[query * STRIDE + key]);
+  folds[gl_LocalInvocationIndex] = now_highest;
+  barrier ();
+  [[unroll]] for (uint i = 0; i < FOLD; i++)
+    now_highest = max (now_highest, folds[query * FOLD + i]);
+  barrier ();
+
+  float sum = 0.0;
+  for (uint key = fold; key < TILE; key += FOLD)
+    {
+      const float weight = exp2 (weights[query * STRIDE + key] - now_highest);
+      weights[query * STRIDE + key] = weight;
+      sum += weight;
+    }
+  folds[gl_LocalInvocationIndex] = sum;
+  const float fade = exp2 (highest - now_highest);
+  if (fold == 0)
+    fades[query] = fade;
+  barrier ();
+
+  highest = now_highest;
+  total *= fade;
+  [[unroll]] for (uint i = 0; i < FOLD; i++)
+    total += folds[query * FOLD + i];
+}
+
+void
+main ()
+{
+  const uint first_query = gl_WorkGroupID.x * TILE;
+  float highest = LOWEST;
+  float total = 0.0;
+  float sums[HEAD_SLICES * QUERIES]; // of column slice·SLICE + x, queries y + 8·i
+  [[unroll]] for (uint i = 0; i < HEAD_SLICES * QUERIES; i++)
+    sums[i] = 0.0;
+
+  for (uint first_key = 0; first_key < params.n_tokens; first_key += TILE)
+    {
+      multiply_tile (first_query, first_key);
+      soften_tile (highest, total);
+      [[unroll]] for (uint i = 0; i < QUERIES; i++)
+        {
+          const float fade = fades[gl_LocalInvocationID.y + i * 8];
+          [[unroll]] for (uint slice = 0; slice < HEAD_SLICES; slice++)
+            sums[slice * QUERIES + i] *= fade;
+        }
+      [[unroll]] for (uint slice = 0; slice < HEAD_SLICES; slice++)
+        {
+          LOAD_SLICE (kv_slice, first_key, VALUE, slice)
+          barrier ();
+          for (uint key = 0; key < TILE; key++)
+            {
+              const float value = kv_slice[gl_LocalInvocationID.x * STRIDE + key];
+              [[unroll]] for (uint i = 0; i < QUERIES; i++)
+                sums[slice * QUERIES + i]
+                    += weights[(gl_LocalInvocationID.y + i * 8) * STRIDE + key] * value;
+            }
+          barrier ();
+        }
+    }
+
+  const uint own_query = gl_LocalInvocationIndex / FOLD;
+  if (gl_LocalInvocationIndex % FOLD == 0)
+    {
+      totals[own_query] = total;
+      if (first_query + own_query < params.n_tokens)
+        lse[(gl_WorkGroupID.z * params.n_heads + gl_WorkGroupID.y) * params.n_tokens + first_query
+            + own_query]
+            = (highest + log2 (total)) * LN_2;
+    }
+  barrier ();
+
+  [[unroll]] for (uint i = 0; i < QUERIES; i++)
+    {
+      const uint query = gl_LocalInvocationID.y + i * 8;
+      if (first_query + query >= params.n_tokens)
+        break;
+      const uint start = ((gl_WorkGroupID.z * params.n_tokens + first_query + query) * params.n_heads
+                          + gl_WorkGroupID.y)
+                         * params.head_width;
+      [[unroll]] for (uint slice = 0; slice < HEAD_SLICES; slice++)
+        {
+          const uint column = slice * SLICE + gl_LocalInvocationID.x;
+          if (column < params.head_width)
+            context[start + column] = sums[slice * QUERIES + i] / totals[query];
+        }
+    }
+}
