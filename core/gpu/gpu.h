@@ -10,7 +10,7 @@
  *   physical-device.c what a physical device is, and whether it can be used
  *   vulkan-device.c   VtrVulkanDevice: opening, errors, sticky lost state
  *   limits.c          what kernels may use; VTR_DEBUG=limits-min clamps to the least Vulkan allows
- *   quirks.c          driver bugs, each with vendor, versions, reason
+ *   quirks.c          validation messages that say nothing, each with the reason
  *   memory.c          blocks of device memory, budget
  *   pipeline.c        shader + constants → pipeline, made once
  *   pipeline-cache.c  file in the user's cache; any mismatch is a miss

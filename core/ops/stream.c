@@ -35,10 +35,11 @@ vtr_stream_free (VtrStream *self)
   if (self == NULL)
     return;
 
-  g_autoptr (VtrDevice) device = self->device;
+  VtrDevice *device = self->device;
   if (vtr_debug_flags () & VTR_DEBUG_TIMING && vtr_stream_wait (self, NULL))
     stream_log_timings (self);
   self->klass->free (self);
+  g_object_unref (device); /* last: freeing the stream needs it */
 }
 
 /* Logs what was written to @tensor; costs a wait, so only under VTR_DEBUG=dump. */
