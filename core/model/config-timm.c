@@ -11,61 +11,71 @@
 typedef struct
 {
   const char *glob;
+  guint hidden_size;
   guint n_heads;
   double norm_eps;
   VtrAct act; /* ERF: nothing special */
   const char *refused;
 } TimmRule;
 
-#define ERF VTR_ACT_GELU_ERF
+#define SIZE(glob_, hidden_size_, n_heads_)                                                        \
+  {                                                                                                \
+    .glob = glob_, .hidden_size = hidden_size_, .n_heads = n_heads_                                \
+  }
 
 static const TimmRule timm_rules[] = {
-  { "*_tiny_*", 3, 0, ERF, NULL },
-  { "*_xsmall_*", 4, 0, ERF, NULL },
-  { "*_wee_*", 4, 0, ERF, NULL },
-  { "*_little_*", 5, 0, ERF, NULL },
-  { "*_small_*", 6, 0, ERF, NULL },
-  { "flexivit_small", 6, 0, ERF, NULL },
-  { "*_medium*_*", 8, 0, ERF, NULL },
-  { "*_betwixt_*", 10, 0, ERF, NULL },
-  { "*_base_*", 12, 0, ERF, NULL },
-  { "flexivit_base", 12, 0, ERF, NULL },
-  { "vit_base_*_plus_*", 14, 0, ERF, NULL },
-  { "vit_base_patch16_gap_224", 16, 0, ERF, NULL },
-  { "vit_so150m_*", 14, 0, ERF, NULL },
-  { "vit_so150m2_*", 13, 0, ERF, NULL },
-  { "vit_so400m_*", 16, 0, ERF, NULL },
-  { "*_large_*", 16, 0, ERF, NULL },
-  { "flexivit_large", 16, 0, ERF, NULL },
-  { "vit_intern300m_*", 16, 0, ERF, NULL },
-  { "*_huge_*", 16, 0, ERF, NULL },
-  { "*_giant_*", 16, 0, ERF, NULL },
-  { "vit_giant_*_dinov2", 24, 0, ERF, NULL },
-  { "vit_giantopt_*", 16, 0, VTR_ACT_GELU_TANH, NULL },
-  { "*_gigantic_*", 16, 0, ERF, NULL },
-  { "test_vit", 2, 0, ERF, NULL },
-  { "test_vit2", 2, 0, ERF, NULL },
-  { "vit_*_clip_*", 0, 1e-5, ERF, NULL },
-  { "vit_*_quickgelu_*", 0, 1e-5, VTR_ACT_GELU_QUICK, NULL },
-  { "vit_base_patch32_siglip_*", 0, 0, VTR_ACT_GELU_TANH, NULL },
-  { "vit_large_patch16_siglip*_512", 0, 0, VTR_ACT_GELU_TANH, NULL },
-  { "vit_so400m_patch16_siglip_*", 0, 0, VTR_ACT_GELU_TANH, NULL },
-  { "vit_*_rpn_*", 0, 0, ERF, "its norms come after the residual branches" },
+  SIZE ("test_vit", 64, 2),
+  SIZE ("test_vit2", 64, 2),
+  SIZE ("*_tiny_*", 192, 3),
+  SIZE ("*_xsmall_*", 256, 4),
+  SIZE ("*_wee_*", 256, 4),
+  SIZE ("*_little_*", 320, 5),
+  SIZE ("*_small_*", 384, 6),
+  SIZE ("flexivit_small", 384, 6),
+  SIZE ("*_medium*_*", 512, 8),
+  SIZE ("*_betwixt_*", 640, 10),
+  SIZE ("*_base_*", 768, 12),
+  SIZE ("flexivit_base", 768, 12),
+  SIZE ("vit_base_patch16_gap_224", 768, 16),
+  SIZE ("vit_base_*_plus_*", 896, 14),
+  SIZE ("vit_so150m_*", 896, 14),
+  SIZE ("vit_so150m2_*", 832, 13),
+  SIZE ("*_large_*", 1024, 16),
+  SIZE ("flexivit_large", 1024, 16),
+  SIZE ("vit_intern300m_*", 1024, 16),
+  SIZE ("vit_so400m_*", 1152, 16),
+  SIZE ("*_huge_*", 1280, 16),
+  SIZE ("*_giant_*", 1408, 16),
+  SIZE ("vit_giant_*_dinov2", 1536, 24),
+  SIZE ("vit_giantopt_*", 1536, 16),
+  SIZE ("*_gigantic_*", 1664, 16),
+  { .glob = "vit_giantopt_*", .act = VTR_ACT_GELU_TANH },
+  { .glob = "vit_base_patch32_siglip_*", .act = VTR_ACT_GELU_TANH },
+  { .glob = "vit_large_patch16_siglip*_512", .act = VTR_ACT_GELU_TANH },
+  { .glob = "vit_so400m_patch16_siglip_*", .act = VTR_ACT_GELU_TANH },
+  { .glob = "vit_*_clip_*", .norm_eps = 1e-5 },
+  { .glob = "vit_*_quickgelu_*", .norm_eps = 1e-5, .act = VTR_ACT_GELU_QUICK },
+  { .glob = "vit_*_rpn_*", .refused = "its norms come after the residual branches" },
 };
 
-#undef ERF
+#undef SIZE
 
 static void
-apply_rules (VtrArch *arch, const char *architecture, const char **refused)
+apply_rules (VtrStatement *self, const char **refused)
 {
-  arch->n_heads = 0;
+  VtrArch *arch = &self->arch;
+
   for (guint i = 0; i < G_N_ELEMENTS (timm_rules); i++)
     {
       const TimmRule *rule = &timm_rules[i];
-      if (!g_pattern_match_simple (rule->glob, architecture))
+      if (!g_pattern_match_simple (rule->glob, self->architecture))
         continue;
       if (rule->n_heads != 0)
-        arch->n_heads = rule->n_heads;
+        {
+          arch->n_heads = rule->n_heads;
+          self->natural_width = rule->hidden_size;
+          self->stated |= VTR_STATED_N_HEADS;
+        }
       if (rule->norm_eps != 0.0)
         arch->norm_eps = rule->norm_eps;
       if (rule->act != VTR_ACT_GELU_ERF)
@@ -262,8 +272,7 @@ read_top (VtrStatement *self,
       !vtr_config_get_string (config, "license", &self->licence, error) ||
       !vtr_config_get_string (config, "global_pool", &self->pool, error))
     return FALSE;
-  apply_rules (&self->arch, self->architecture, &refused);
-  self->stated |= self->arch.n_heads != 0 ? VTR_STATED_N_HEADS : 0;
+  apply_rules (self, &refused);
   if (refused == NULL)
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,

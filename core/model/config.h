@@ -57,6 +57,7 @@ typedef struct
   GPtrArray *labels;       /* of strings, NULL: none */
   gboolean no_embed_class; /* timm: positions without rows for the prefix */
   const char *pool;        /* timm's global_pool */
+  guint natural_width;     /* timm: hidden size that the architecture has by itself; 0: not known */
 } VtrStatement;
 
 typedef enum

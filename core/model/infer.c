@@ -153,9 +153,26 @@ infer_registers (VtrDetection *self, const VtrStatement *statement, GError **err
                  &arch->n_registers, registers->n_values / arch->hidden_size, registers, error);
 }
 
-/* Shapes do not tell heads apart, but for vit_jax: [d][h][hd]. */
+/* What an ONNX graph does with its tokens. */
 static gboolean
-infer_heads (VtrDetection *self, const VtrStatement *statement, GError **error)
+infer_heads_of_graph (VtrDetection *self)
+{
+  const char *n_heads = vtr_store_get_note (self->parts->store, VTR_NOTE_N_HEADS);
+  const char *head_size = vtr_store_get_note (self->parts->store, VTR_NOTE_HEAD_SIZE);
+
+  if (n_heads == NULL || head_size == NULL ||
+      g_ascii_strtoull (n_heads, NULL, 10) * g_ascii_strtoull (head_size, NULL, 10) !=
+          self->arch.hidden_size)
+    return FALSE;
+  self->arch.n_heads = (guint) g_ascii_strtoull (n_heads, NULL, 10);
+  vtr_detection_add_reason (self, "number of heads %u by the graph's attention",
+                            self->arch.n_heads);
+  return TRUE;
+}
+
+/* Shapes do not tell: but the known models of a width have the same heads. */
+static gboolean
+assume_heads (VtrDetection *self, GError **error)
 {
   static const struct
   {
@@ -163,32 +180,44 @@ infer_heads (VtrDetection *self, const VtrStatement *statement, GError **error)
     guint head_size;
   } wide[] = { { 1152, 72 }, { 1280, 80 }, { 1408, 88 }, { 1664, 104 } };
   VtrArch *arch = &self->arch;
+  guint head_size = 64;
+
+  for (guint i = 0; i < G_N_ELEMENTS (wide); i++)
+    if (wide[i].hidden_size == arch->hidden_size)
+      head_size = wide[i].head_size;
+  if (arch->hidden_size % head_size != 0)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_NOT_FOUND,
+                   "%s: shapes do not tell how many heads share a width of %u: put a config.json "
+                   "with num_attention_heads (timm: model_args.num_heads) beside it.",
+                   vtr_store_get_label (self->parts->store), arch->hidden_size);
+      return FALSE;
+    }
+  arch->n_heads = arch->hidden_size / head_size;
+  vtr_detection_add_reason (self,
+                            "number of heads assumed to be %u: models %u wide have heads of %u, "
+                            "and nothing in the "
+                            "checkpoint states their number",
+                            arch->n_heads, arch->hidden_size, head_size);
+  return TRUE;
+}
+
+static gboolean
+infer_heads (VtrDetection *self, const VtrStatement *statement, GError **error)
+{
+  VtrArch *arch = &self->arch;
   const VtrStored *query = vtr_parts_get (self->parts, VTR_PART_Q, 0)->weight;
+  /* An architecture's number holds for its own width, or where another one is stated on purpose. */
+  const gboolean is_stated =
+      (statement->stated & VTR_STATED_N_HEADS) &&
+      (statement->natural_width == 0 || statement->natural_width == arch->hidden_size ||
+       (statement->stated & VTR_STATED_HIDDEN_SIZE));
 
   if (self->parts->naming->is_jax && query != NULL && query->n_dims == 3 &&
       query->shape[1] <= G_MAXINT)
-    arch->n_heads = (guint) query->shape[1];
-  else if (!(statement->stated & VTR_STATED_N_HEADS))
-    {
-      guint head_size = 64;
-      for (guint i = 0; i < G_N_ELEMENTS (wide); i++)
-        if (wide[i].hidden_size == arch->hidden_size)
-          head_size = wide[i].head_size;
-      if (arch->hidden_size % head_size != 0)
-        {
-          g_set_error (error, VTR_ERROR, VTR_ERROR_NOT_FOUND,
-                       "%s: shapes do not tell how many heads share a width of %u: put a "
-                       "config.json with num_attention_heads (timm: model_args.num_heads) beside "
-                       "it.",
-                       vtr_store_get_label (self->parts->store), arch->hidden_size);
-          return FALSE;
-        }
-      arch->n_heads = arch->hidden_size / head_size;
-      vtr_detection_add_reason (self,
-                                "%u heads assumed: models %u wide have heads of %u, and nothing "
-                                "in the checkpoint states their number",
-                                arch->n_heads, arch->hidden_size, head_size);
-    }
+    arch->n_heads = (guint) query->shape[1]; /* [d][h][hd] */
+  else if (!is_stated && !infer_heads_of_graph (self) && !assume_heads (self, error))
+    return FALSE;
   if (arch->n_heads == 0 || arch->hidden_size % arch->n_heads != 0)
     {
       g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: %u heads cannot share a width of %u.",

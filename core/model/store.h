@@ -65,6 +65,10 @@ VtrStore *vtr_store_from_safetensors (GBytes *bytes, const char *label, GError *
 VtrStore *vtr_store_from_npz (GBytes *bytes, const char *label, GError **error);
 VtrStore *vtr_store_from_onnx (GBytes *bytes, const char *label, GError **error);
 
+/* Keys of vtr_store_get_note () that an ONNX graph answers: how its attention splits tokens. */
+#define VTR_NOTE_N_HEADS "n_heads"
+#define VTR_NOTE_HEAD_SIZE "head_size"
+
 /* A file by its content: safetensors, npz, ONNX; pickles are refused with the way out. */
 VtrStore *vtr_store_open_file (const char *path, GError **error);
 
