@@ -165,8 +165,10 @@ vtr_input_get_geometry (const VtrInput *self)
 const float *
 vtr_input_get_pixels (const VtrInput *self, guint *width, guint *height)
 {
-  *width = self->geometry.width;
-  *height = self->geometry.height;
+  if (width != NULL)
+    *width = self->geometry.width;
+  if (height != NULL)
+    *height = self->geometry.height;
   return self->pixels;
 }
 

@@ -73,7 +73,8 @@ VtrImage *vtr_input_get_image (const VtrInput *self);
 VTR_AVAILABLE_IN_0_1
 VtrFit vtr_input_get_fit (const VtrInput *self);
 
-/* Normalised pixels, [3][height][width], as the model reads them; owned by @self. */
+/* Normalised pixels, [3][height][width], as the model reads them; owned by @self.  @width and
+ * @height may be NULL. */
 VTR_AVAILABLE_IN_0_1
 const float *vtr_input_get_pixels (const VtrInput *self, guint *width, guint *height);
 
