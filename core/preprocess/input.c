@@ -7,6 +7,7 @@ struct _VtrInput
   VtrModel *model;
   VtrImage *image;
   VtrFit fit;
+  guint size;
   VtrGeometry geometry;
   float *pixels; /* [3][height][width] */
 };
@@ -102,6 +103,7 @@ vtr_input_new_for_arch (const VtrArch *arch,
   self->model = model != NULL ? g_object_ref (model) : NULL;
   self->image = vtr_image_ref (image);
   self->fit = fit;
+  self->size = size;
   if (!vtr_geometry_init (&self->geometry, arch, vtr_image_get_width (image),
                           vtr_image_get_height (image), fit, size, error) ||
       !make_pixels (self, &arch->preprocess, error))
@@ -154,6 +156,12 @@ VtrFit
 vtr_input_get_fit (const VtrInput *self)
 {
   return self->fit;
+}
+
+guint
+vtr_input_get_size (const VtrInput *self)
+{
+  return self->size;
 }
 
 const VtrGeometry *

@@ -58,6 +58,9 @@ VtrInput *vtr_input_new_for_arch (const VtrArch *arch,
 
 const VtrGeometry *vtr_input_get_geometry (const VtrInput *self);
 
+/* The size asked for; 0: the training size. */
+guint vtr_input_get_size (const VtrInput *self);
+
 /* The model it was prepared for, or NULL. */
 VtrModel *vtr_input_get_model (const VtrInput *self);
 

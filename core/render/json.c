@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/* STEM.json; docs/formats.md has the schema. */
+#include "render/render.h"
+
+#include <json-glib/json-glib.h>
+#include <math.h>
+
+#define N_TOP 5
+
+static void
+add_string (JsonBuilder *json, const char *name, const char *text)
+{
+  json_builder_set_member_name (json, name);
+  if (text != NULL)
+    json_builder_add_string_value (json, text);
+  else
+    json_builder_add_null_value (json);
+}
+
+static void
+add_int (JsonBuilder *json, const char *name, guint64 value)
+{
+  json_builder_set_member_name (json, name);
+  json_builder_add_int_value (json, (gint64) value);
+}
+
+/* JSON has neither NaN nor infinity. */
+static void
+add_double (JsonBuilder *json, const char *name, double value)
+{
+  json_builder_set_member_name (json, name);
+  if (isfinite (value))
+    json_builder_add_double_value (json, value);
+  else
+    json_builder_add_null_value (json);
+}
+
+static void
+begin (JsonBuilder *json, const char *name)
+{
+  json_builder_set_member_name (json, name);
+  json_builder_begin_object (json);
+}
+
+static void
+add_list (JsonBuilder *json, const char *name, const guint *numbers, guint n)
+{
+  json_builder_set_member_name (json, name);
+  json_builder_begin_array (json);
+  for (guint i = 0; i < n; i++)
+    json_builder_add_int_value (json, numbers[i]);
+  json_builder_end_array (json);
+}
+
+static void
+add_image (JsonBuilder *json, const VtrImage *image)
+{
+  begin (json, "image");
+  add_string (json, "path", vtr_image_get_path (image));
+  add_int (json, "width", vtr_image_get_width (image));
+  add_int (json, "height", vtr_image_get_height (image));
+  add_int (json, "orientation", vtr_image_get_orientation (image));
+  json_builder_end_object (json);
+}
+
+static void
+add_model (JsonBuilder *json, VtrModel *model)
+{
+  begin (json, "model");
+  add_string (json, "name", vtr_model_get_name (model));
+  add_string (json, "path", vtr_model_get_path (model));
+  add_string (json, "family", vtr_model_get_family (model));
+  add_string (json, "hash", vtr_model_get_hash (model));
+  add_int (json, "n_layers", vtr_model_get_n_layers (model));
+  add_int (json, "n_heads", vtr_model_get_n_heads (model));
+  add_int (json, "n_prefix_tokens", vtr_model_get_n_prefix_tokens (model));
+  add_int (json, "patch_size", vtr_model_get_patch_size (model));
+  json_builder_end_object (json);
+}
+
+static void
+add_method (JsonBuilder *json, VtrMethod *method)
+{
+  guint n_params;
+  const VtrMethodParam *const *params =
+      vtr_method_get_params (vtr_method_get_name (method), &n_params);
+
+  begin (json, "method");
+  add_string (json, "name", vtr_method_get_name (method));
+  begin (json, "params");
+  for (guint i = 0; i < n_params; i++)
+    add_string (json, params[i]->name, vtr_method_get (method, params[i]->name));
+  json_builder_end_object (json);
+  json_builder_end_object (json);
+}
+
+static void
+add_geometry (JsonBuilder *json, const VtrInput *input)
+{
+  const VtrGeometry *geometry = vtr_input_get_geometry (input);
+  VtrRect region;
+
+  vtr_input_get_region (input, &region);
+  begin (json, "geometry");
+  add_int (json, "resized_width", geometry->resized_width);
+  add_int (json, "resized_height", geometry->resized_height);
+  begin (json, "cut");
+  json_builder_set_member_name (json, "left");
+  json_builder_add_int_value (json, geometry->left);
+  json_builder_set_member_name (json, "top");
+  json_builder_add_int_value (json, geometry->top);
+  add_int (json, "width", geometry->width);
+  add_int (json, "height", geometry->height);
+  json_builder_end_object (json);
+  add_int (json, "n_rows", geometry->n_rows);
+  add_int (json, "n_columns", geometry->n_columns);
+  begin (json, "region");
+  add_double (json, "x", region.x);
+  add_double (json, "y", region.y);
+  add_double (json, "width", region.width);
+  add_double (json, "height", region.height);
+  json_builder_end_object (json);
+  json_builder_end_object (json);
+}
+
+static void
+add_device (JsonBuilder *json, const VtrDeviceInfo *device)
+{
+  static const char *const kinds[] = {
+    [VTR_DEVICE_GPU] = "gpu",
+    [VTR_DEVICE_INTEGRATED_GPU] = "integrated-gpu",
+    [VTR_DEVICE_VIRTUAL_GPU] = "virtual-gpu",
+    [VTR_DEVICE_SOFTWARE] = "software",
+  };
+
+  begin (json, "device");
+  add_string (json, "id", device->id);
+  add_string (json, "name", device->name);
+  add_string (json, "driver", device->driver);
+  add_string (json, "kind", kinds[device->kind]);
+  add_string (json, "api", device->api);
+  json_builder_end_object (json);
+}
+
+static void
+add_greatest (JsonBuilder *json, const VtrInput *input, guint row, guint column)
+{
+  VtrRect rect;
+
+  vtr_input_get_patch_rect (input, row, column, &rect);
+  begin (json, "argmax");
+  add_int (json, "row", row);
+  add_int (json, "column", column);
+  add_double (json, "x", rect.x + rect.width / 2);
+  add_double (json, "y", rect.y + rect.height / 2);
+  json_builder_end_object (json);
+}
+
+static void
+add_map (JsonBuilder *json, const VtrInput *input, const VtrMap *map)
+{
+  const guint n_columns = vtr_map_get_n_columns (map);
+  const gsize n_values = (gsize) vtr_map_get_n_rows (map) * n_columns;
+  const float *values = vtr_map_get_values (map);
+  gsize greatest = 0;
+  double sum = 0.0;
+  float min;
+  float max;
+
+  for (gsize i = 0; i < n_values; i++)
+    {
+      sum += values[i];
+      if (values[i] > values[greatest])
+        greatest = i;
+    }
+  vtr_map_get_range (map, &min, &max);
+  json_builder_begin_object (json);
+  add_string (json, "label", vtr_map_get_label (map));
+  json_builder_set_member_name (json, "layer");
+  if (vtr_map_get_layer (map) == VTR_FUSED)
+    json_builder_add_null_value (json);
+  else
+    json_builder_add_int_value (json, vtr_map_get_layer (map));
+  json_builder_set_member_name (json, "head");
+  if (vtr_map_get_head (map) == VTR_FUSED)
+    json_builder_add_null_value (json);
+  else
+    json_builder_add_int_value (json, vtr_map_get_head (map));
+  add_double (json, "min", min);
+  add_double (json, "max", max);
+  add_double (json, "mean", sum / (double) n_values);
+  add_greatest (json, input, (guint) (greatest / n_columns), (guint) (greatest % n_columns));
+  json_builder_end_object (json);
+}
+
+static void
+add_maps (JsonBuilder *json, const VtrExplanation *explanation)
+{
+  const VtrInput *input = vtr_explanation_get_input (explanation);
+  const guint n_maps = vtr_explanation_get_n_maps (explanation);
+
+  json_builder_set_member_name (json, "maps");
+  json_builder_begin_array (json);
+  for (guint i = 0; i < n_maps; i++)
+    add_map (json, input, vtr_explanation_get_map (explanation, i));
+  json_builder_end_array (json);
+  json_builder_set_member_name (json, "summary");
+  add_map (json, input, vtr_explanation_get_summary (explanation));
+}
+
+/* Index of the greatest logit below what was taken before, ties by index; @n if none is left. */
+static guint
+find_next_best (const float *logits, guint n, const guint *taken, guint n_taken)
+{
+  guint best = n;
+
+  for (guint i = 0; i < n; i++)
+    {
+      gboolean is_taken = FALSE;
+      for (guint k = 0; k < n_taken; k++)
+        is_taken = is_taken || taken[k] == i;
+      if (!is_taken && (best == n || logits[i] > logits[best]))
+        best = i;
+    }
+  return best;
+}
+
+static void
+add_class (JsonBuilder *json, VtrModel *model, const float *logits, guint n_classes, guint index)
+{
+  double sum = 0.0;
+
+  for (guint i = 0; i < n_classes; i++)
+    sum += exp ((double) logits[i] - logits[index]);
+  json_builder_begin_object (json);
+  add_int (json, "class", index);
+  add_string (json, "label", vtr_model_get_label (model, index));
+  add_double (json, "logit", logits[index]);
+  add_double (json, "softmax", 1.0 / sum);
+  json_builder_end_object (json);
+}
+
+static void
+add_logits (JsonBuilder *json, const VtrExplanation *explanation)
+{
+  guint n_classes;
+  const float *logits = vtr_explanation_get_logits (explanation, &n_classes);
+  guint taken[N_TOP];
+
+  if (logits == NULL)
+    return;
+  json_builder_set_member_name (json, "top");
+  json_builder_begin_array (json);
+  for (guint i = 0; i < MIN (n_classes, N_TOP); i++)
+    {
+      taken[i] = find_next_best (logits, n_classes, taken, i);
+      add_class (json, vtr_explanation_get_model (explanation), logits, n_classes, taken[i]);
+    }
+  json_builder_end_array (json);
+}
+
+static void
+add_how (JsonBuilder *json, const VtrExplanation *explanation, const VtrExportOptions *options)
+{
+  const VtrInput *input = vtr_explanation_get_input (explanation);
+  g_autofree char *query = vtr_metadata_format_query (explanation);
+  guint n;
+  const guint *numbers;
+
+  add_string (json, "version", VTR_VERSION);
+  add_string (json, "command", options->command);
+  add_image (json, vtr_input_get_image (input));
+  add_model (json, vtr_explanation_get_model (explanation));
+  add_method (json, vtr_explanation_get_method (explanation));
+  numbers = vtr_explanation_get_layers (explanation, &n);
+  add_list (json, "layers", numbers, n);
+  numbers = vtr_explanation_get_heads (explanation, &n);
+  add_list (json, "heads", numbers, n);
+  add_string (json, "query", query);
+  add_string (json, "fit", vtr_fit_name (vtr_input_get_fit (input)));
+  json_builder_set_member_name (json, "size");
+  if (vtr_input_get_size (input) > 0)
+    json_builder_add_int_value (json, vtr_input_get_size (input));
+  else
+    json_builder_add_null_value (json);
+  add_geometry (json, input);
+}
+
+char *
+vtr_json_new (const VtrExplanation *explanation,
+              const VtrExportOptions *options,
+              const char *const *files)
+{
+  g_autoptr (JsonBuilder) json = json_builder_new ();
+
+  json_builder_begin_object (json);
+  add_how (json, explanation, options);
+  add_device (json, vtr_explanation_get_device_info (explanation));
+  add_int (json, "planned_bytes", vtr_explanation_get_planned_bytes (explanation));
+  add_int (json, "peak_bytes", vtr_explanation_get_peak_bytes (explanation));
+  add_maps (json, explanation);
+  add_logits (json, explanation);
+  if (files != NULL)
+    {
+      json_builder_set_member_name (json, "files");
+      json_builder_begin_array (json);
+      for (guint i = 0; files[i] != NULL; i++)
+        json_builder_add_string_value (json, files[i]);
+      json_builder_end_array (json);
+    }
+  json_builder_end_object (json);
+
+  g_autoptr (JsonNode) root = json_builder_get_root (json);
+  return json_to_string (root, TRUE);
+}
+
+char *
+vtr_explanation_to_json (const VtrExplanation *explanation, const VtrExportOptions *options)
+{
+  g_return_val_if_fail (explanation != NULL && options != NULL, NULL);
+
+  return vtr_json_new (explanation, options, NULL);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "render/render.h"
+
+#include <math.h>
+
+const char *
+vtr_fit_name (VtrFit fit)
+{
+  static const char *const names[] = {
+    [VTR_FIT_COVER] = "cover",
+    [VTR_FIT_TRAIN] = "train",
+    [VTR_FIT_STRETCH] = "stretch",
+  };
+
+  return names[fit];
+}
+
+/* Ascending numbers as "0,3-5". */
+static char *
+format_list (const guint *numbers, guint n)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const guint first = i;
+      while (i + 1 < n && numbers[i + 1] == numbers[i] + 1)
+        i++;
+      g_string_append_printf (text, "%s%u", first > 0 ? "," : "", numbers[first]);
+      if (i > first)
+        g_string_append_printf (text, "%c%u", i > first + 1 ? '-' : ',', numbers[i]);
+    }
+  return g_string_free (text, FALSE);
+}
+
+char *
+vtr_metadata_format_layer (const VtrExplanation *explanation, const VtrMap *map)
+{
+  guint n_layers;
+  const guint *layers = vtr_explanation_get_layers (explanation, &n_layers);
+
+  if (map != NULL && vtr_map_get_layer (map) != VTR_FUSED)
+    return g_strdup_printf ("%d", vtr_map_get_layer (map));
+  return format_list (layers, n_layers);
+}
+
+char *
+vtr_metadata_format_head (const VtrExplanation *explanation, const VtrMap *map)
+{
+  const char *asked = vtr_method_get (vtr_explanation_get_method (explanation), "heads");
+  guint n_heads;
+  const guint *heads = vtr_explanation_get_heads (explanation, &n_heads);
+
+  if (map != NULL && vtr_map_get_head (map) != VTR_FUSED)
+    return g_strdup_printf ("%d", vtr_map_get_head (map));
+  g_autofree char *list = format_list (heads, n_heads);
+  if (map == NULL)
+    return g_steal_pointer (&list);
+  /* Asked for by number, heads are fused by their mean. */
+  const gboolean named = asked != NULL && g_ascii_isalpha (asked[0]) && !g_str_equal (asked, "all");
+  return g_strdup_printf ("%s of %s", named ? asked : "mean", list);
+}
+
+char *
+vtr_metadata_format_query (const VtrExplanation *explanation)
+{
+  VtrMethod *method = vtr_explanation_get_method (explanation);
+  VtrModel *model = vtr_explanation_get_model (explanation);
+  g_autoptr (GError) error = NULL;
+  VtrSettings settings;
+  char *query;
+
+  /* They were read before, to make the explanation; should that fail now, the text is at hand. */
+  if (vtr_settings_init (&settings, method, model, &error))
+    query = vtr_settings_format_query (&settings);
+  else
+    query = g_strdup (vtr_method_get (method, "query"));
+  vtr_settings_clear (&settings);
+  return query;
+}
+
+static void
+clear_entry (gpointer data)
+{
+  VtrPngText *entry = data;
+
+  g_free ((char *) entry->key);
+  g_free ((char *) entry->text);
+}
+
+static void
+take_entry (GArray *entries, const char *key, char *text)
+{
+  const VtrPngText entry = { g_strconcat ("vitreous:", key, NULL), text };
+
+  g_array_append_val (entries, entry);
+}
+
+static void
+add_range (GArray *entries, const VtrMap *map)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  float min;
+  float max;
+
+  vtr_map_get_range (map, &min, &max);
+  take_entry (entries, "minimum", g_strdup (g_ascii_dtostr (text, sizeof text, min)));
+  take_entry (entries, "maximum", g_strdup (g_ascii_dtostr (text, sizeof text, max)));
+}
+
+GArray *
+vtr_metadata_new (const VtrExplanation *explanation,
+                  const VtrMap *map,
+                  const VtrExportOptions *options)
+{
+  VtrMethod *method = vtr_explanation_get_method (explanation);
+  VtrModel *model = vtr_explanation_get_model (explanation);
+  const VtrInput *input = vtr_explanation_get_input (explanation);
+  GArray *entries = g_array_new (FALSE, FALSE, sizeof (VtrPngText));
+  guint n_params;
+  const VtrMethodParam *const *params =
+      vtr_method_get_params (vtr_method_get_name (method), &n_params);
+  const VtrPngText software = { g_strdup ("Software"), g_strdup ("Vitreous " VTR_VERSION) };
+
+  g_array_set_clear_func (entries, clear_entry);
+  g_array_append_val (entries, software);
+  take_entry (entries, "version", g_strdup (VTR_VERSION));
+  take_entry (entries, "method", g_strdup (vtr_method_get_name (method)));
+  take_entry (entries, "model", g_strdup (vtr_model_get_name (model)));
+  take_entry (entries, "hash", g_strdup (vtr_model_get_hash (model)));
+  take_entry (entries, "layer", vtr_metadata_format_layer (explanation, map));
+  take_entry (entries, "head", vtr_metadata_format_head (explanation, map));
+  take_entry (entries, "query", vtr_metadata_format_query (explanation));
+  take_entry (entries, "fit", g_strdup (vtr_fit_name (vtr_input_get_fit (input))));
+  for (guint i = 0; i < n_params; i++)
+    {
+      g_autofree char *key = g_strconcat ("param:", params[i]->name, NULL);
+      take_entry (entries, key, g_strdup (vtr_method_get (method, params[i]->name)));
+    }
+  if (map != NULL)
+    add_range (entries, map);
+  if (options->command != NULL)
+    take_entry (entries, "command", g_strdup (options->command));
+  return entries;
+}
