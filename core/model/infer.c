@@ -327,7 +327,12 @@ infer_head (VtrDetection *self, const VtrStatement *statement, GError **error)
     }
   arch->n_classes = 0;
   if (head == NULL)
-    return TRUE;
+    {
+      /* What transformers calls the pooler output; the mean is the classifier's business. */
+      if (arch->head_pool == VTR_HEAD_POOL_CLS_AND_MEAN)
+        arch->head_pool = VTR_HEAD_POOL_CLS;
+      return TRUE;
+    }
   vtr_parts_get_shape (self->parts, VTR_PART_HEAD, head, &n_out, &n_in);
   if (n_out == 0 || n_out > G_MAXINT)
     return TRUE; /* vtr_detection_check () says what is wrong with it */
