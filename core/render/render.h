@@ -58,7 +58,7 @@ void vtr_image_fit (const VtrImage *self, guint edge, guint *width, guint *heigh
 /* ---- font.c ---- */
 
 #define VTR_GLYPH_WIDTH 5 /* dots */
-#define VTR_GLYPH_HEIGHT 7
+#define VTR_GLYPH_HEIGHT 9
 #define VTR_GLYPH_ADVANCE 6
 
 /* How dark a glyph is at a point, in dots from its top left corner: 0..1, smooth between dots. */
@@ -81,7 +81,8 @@ void vtr_canvas_fill (VtrCanvas *self, int x, int y, int width, int height, guin
 void vtr_canvas_outline (VtrCanvas *self, int x, int y, int width, int height, guint32 color);
 void vtr_canvas_draw_image (VtrCanvas *self, int x, int y, const VtrImage *image);
 
-/* @scale: pixels of a dot.  Text is as wide as vtr_text_width () says and 7·@scale high. */
+/* @scale: pixels of a dot.  Text is as wide as vtr_text_width () says and VTR_GLYPH_HEIGHT·@scale
+ * high. */
 void
 vtr_canvas_draw_text (VtrCanvas *self, int x, int y, guint scale, guint32 color, const char *text);
 int vtr_text_width (const char *text, guint scale);

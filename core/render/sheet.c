@@ -68,13 +68,12 @@ make_subtitle (const Sheet *sheet)
 {
   VtrModel *model = vtr_explanation_get_model (sheet->explanation);
 
-  return g_strdup_printf ("%s (%s) %.8s | fit %s, %u x %u patches of %u | Vitreous %s",
+  return g_strdup_printf ("%s (%s) %.8s | fit %s, %u x %u patches of %u",
                           vtr_model_get_name (model), vtr_model_get_family (model),
                           vtr_model_get_hash (model),
                           vtr_fit_name (vtr_input_get_fit (sheet->input)),
                           vtr_input_get_n_columns (sheet->input),
-                          vtr_input_get_n_rows (sheet->input), vtr_model_get_patch_size (model),
-                          VTR_VERSION);
+                          vtr_input_get_n_rows (sheet->input), vtr_model_get_patch_size (model));
 }
 
 /* Draws text, cut off where it would be wider than @width. */
@@ -253,15 +252,17 @@ draw_grid (Sheet *sheet, GError **error)
   return TRUE;
 }
 
-/* Decides where everything goes; the size of the sheet follows. */
+/* Decides where everything goes; the size of the sheet follows.  Room for the title comes for free
+ * up to the width of a full grid. */
 static void
-lay_out (Sheet *sheet, guint *width, guint *height)
+lay_out (Sheet *sheet, int title_width, guint *width, guint *height)
 {
   const int bar = BAR_WIDTH + GAP + vtr_text_width ("0.000e-00", TEXT_SCALE);
 
   vtr_image_fit (sheet->image, PANEL_EDGE, &sheet->panel_width, &sheet->panel_height);
   sheet->panels_y = MARGIN + VTR_GLYPH_HEIGHT * TITLE_SCALE + 10 + LINE + 10;
-  int right = MARGIN + 3 * ((int) sheet->panel_width + 2 * GAP) + bar;
+  int right = MARGIN + MIN (title_width, GRID_WIDTH);
+  right = MAX (right, MARGIN + 3 * ((int) sheet->panel_width + 2 * GAP) + bar);
   int bottom = sheet->panels_y + (int) sheet->panel_height + 8 + VTR_GLYPH_HEIGHT * TEXT_SCALE;
 
   if (sheet->attention != NULL)
@@ -279,12 +280,17 @@ lay_out (Sheet *sheet, guint *width, guint *height)
 }
 
 static gboolean
-draw (Sheet *sheet, guint width, guint height, GError **error)
+draw (Sheet *sheet, GError **error)
 {
-  const int text_width = (int) width - 2 * MARGIN;
   g_autofree char *title = make_title (sheet);
   g_autofree char *subtitle = make_subtitle (sheet);
+  const int title_width =
+      MAX (vtr_text_width (title, TITLE_SCALE), vtr_text_width (subtitle, TEXT_SCALE));
+  guint width;
+  guint height;
 
+  lay_out (sheet, title_width, &width, &height);
+  const int text_width = (int) width - 2 * MARGIN + GAP;
   if (!vtr_canvas_init (&sheet->canvas, width, height, BACKGROUND, error))
     return FALSE;
   draw_text_within (sheet, MARGIN, MARGIN, text_width, TITLE_SCALE, BRIGHT, title);
@@ -302,8 +308,6 @@ vtr_sheet_new (const VtrExplanation *explanation, const VtrExportOptions *option
     .options = options,
   };
   VtrImage *image = NULL;
-  guint width;
-  guint height;
 
   if (!vtr_colormap_fill (options->colormap, sheet.colors, error))
     return NULL;
@@ -311,9 +315,9 @@ vtr_sheet_new (const VtrExplanation *explanation, const VtrExportOptions *option
   sheet.layers = vtr_explanation_get_layers (explanation, &sheet.n_layers);
   sheet.heads = vtr_explanation_get_heads (explanation, &sheet.n_heads);
   sheet.attention = vtr_explanation_get_attention (explanation, &sheet.n_layers, &sheet.n_heads);
-  lay_out (&sheet, &width, &height);
-  if (draw (&sheet, width, height, error))
-    image = vtr_image_take (width, height, g_steal_pointer (&sheet.canvas.rgba), 1, NULL);
+  if (draw (&sheet, error))
+    image = vtr_image_take (sheet.canvas.width, sheet.canvas.height,
+                            g_steal_pointer (&sheet.canvas.rgba), 1, NULL);
   vtr_canvas_clear (&sheet.canvas);
   g_clear_pointer (&sheet.cell_photo, vtr_image_unref);
   return image;
