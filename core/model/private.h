@@ -25,6 +25,23 @@ struct _VtrModel
 gboolean
 vtr_model_read_stored (VtrModel *self, const VtrStored *stored, float *out, GError **error);
 
+/* The weight of one part in PyTorch's layout: a matrix as [out][in], patches as [out][3][p][p]. */
+gboolean vtr_model_read_part (VtrModel *self,
+                              VtrPart part,
+                              const VtrStored *stored,
+                              float *out,
+                              GError **error);
+
+/* save-config.c: JSON as transformers would write it for a model of this architecture. */
+char *vtr_model_make_config (VtrModel *self);
+char *vtr_model_make_preprocessor_config (VtrModel *self);
+
+/* save-weights.c: all tensors as F32 under transformers' names. */
+gboolean vtr_model_save_weights (VtrModel *self,
+                                 const char *path,
+                                 const VtrProgress *progress,
+                                 GError **error);
+
 /* A model of what has been read already.  Takes the store; @path names it. */
 VtrModel *vtr_model_new_from_store (VtrStore *store,
                                     VtrConfig *config,
