@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "pixel-fixture.h"
 
+#include <glib/gstdio.h>
+#include <stdlib.h>
+
 char *
 pixel_fixture_path (const char *name)
 {
@@ -59,15 +62,34 @@ pixel_fixture_filter (const char *name)
   g_assert_not_reached ();
 }
 
+static char *temporary_folder;
+
+static void
+remove_temporary_folder (void)
+{
+  const char *name;
+  GDir *folder = g_dir_open (temporary_folder, 0, NULL);
+
+  while (folder != NULL && (name = g_dir_read_name (folder)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (temporary_folder, name, NULL);
+      g_remove (path);
+    }
+  g_clear_pointer (&folder, g_dir_close);
+  g_rmdir (temporary_folder);
+  g_free (temporary_folder);
+}
+
 char *
 pixel_fixture_temporary (const char *name)
 {
-  static char *folder;
-
-  if (folder == NULL)
-    folder = g_dir_make_tmp ("vitreous-test-XXXXXX", NULL);
-  g_assert_nonnull (folder);
-  return g_build_filename (folder, name, NULL);
+  if (temporary_folder == NULL)
+    {
+      temporary_folder = g_dir_make_tmp ("vitreous-test-XXXXXX", NULL);
+      g_assert_nonnull (temporary_folder);
+      atexit (remove_temporary_folder);
+    }
+  return g_build_filename (temporary_folder, name, NULL);
 }
 
 VtrArch

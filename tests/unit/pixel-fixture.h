@@ -16,7 +16,7 @@ guint8 *pixel_fixture_noise (guint width, guint height, guint seed);
 
 VtrFilter pixel_fixture_filter (const char *name);
 
-/* A file in a new folder that test and checks share; g_free () it. */
+/* A file in a folder that goes away with the program; g_free () it. */
 char *pixel_fixture_temporary (const char *name);
 
 /* An architecture that crops to @crop after the short edge got @edge, patches of @patch_size. */
