@@ -8,15 +8,20 @@
  */
 #include "gpu/launch.h"
 
-/* Rows of x, or queries, that the lanes of a subgroup share: more outweigh the loads better, until
- * the sums no longer stay in the fastest cache. */
+/* Rows of x, or queries, of a workgroup by shuffles: more outweigh the loads better, until their
+ * sums no longer stay in the fastest cache. */
 #define SHUFFLE_ROWS_MAX 24
+
+/* What a workgroup by shuffles costs besides its rows, in rows a lane: loads of w or of keys. */
+#define SHUFFLE_BASE_COST 2
 
 static gboolean
 use_shuffles (const VtrGpuLimits *limits)
 {
-  return limits->software && limits->subgroup_shuffle && limits->subgroup_size >= 4 &&
-         limits->subgroup_size <= SHUFFLE_ROWS_MAX;
+  const guint32 size = limits->subgroup_size;
+
+  return limits->software && limits->subgroup_shuffle && size >= 4 && size <= 16 &&
+         (size & (size - 1)) == 0;
 }
 
 static guint32
@@ -25,26 +30,18 @@ n_tiles_of (guint32 n_values, guint32 tile_size)
   return n_values / tile_size + (n_values % tile_size != 0);
 }
 
-/* ---- matmul ---- */
-
-/* Columns of w that a lane holds. */
-#define SHUFFLE_COLS 4
-
-/* Loading a value costs as much as so many products. */
-#define SHUFFLE_LOAD_COST 5
-
-/* How many values of x a lane holds: few leave less of the last tile empty, many are cheaper. */
+/* How many rows a lane takes, @most at most: few leave less of the last tile empty, many are
+ * cheaper each. */
 static guint32
-choose_shuffle_rows (guint32 n_lanes, guint32 n_rows)
+choose_rows_per_lane (guint32 n_lanes, guint32 n_rows, guint32 most)
 {
   guint32 best = 1;
   guint64 least_cost = G_MAXUINT64;
 
-  for (guint32 rows = 1; rows * n_lanes <= SHUFFLE_ROWS_MAX; rows++)
+  for (guint32 rows = 1; rows == 1 || (rows <= most && rows * n_lanes <= SHUFFLE_ROWS_MAX); rows++)
     {
-      const guint64 n_tiles = n_tiles_of (n_rows, n_lanes * rows);
       const guint64 cost =
-          n_tiles * (SHUFFLE_LOAD_COST * (rows + SHUFFLE_COLS) + rows * SHUFFLE_COLS);
+          (guint64) n_tiles_of (n_rows, n_lanes * rows) * (SHUFFLE_BASE_COST + rows);
       if (cost < least_cost)
         {
           least_cost = cost;
@@ -54,11 +51,45 @@ choose_shuffle_rows (guint32 n_lanes, guint32 n_rows)
   return best;
 }
 
+/* ---- layer norm ---- */
+
+/* Rows of a workgroup, which share the loads of the affine. */
+#define LAYER_NORM_ROWS_SHUFFLE 4
+
+/* On a GPU as many invocations as read a row's memory in one stroke. */
+#define LAYER_NORM_LANES 32
+#define LAYER_NORM_ROWS 2
+
+void
+vtr_launch_choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
+{
+  const VtrLayerNormParams *layer_norm = params;
+  guint32 n_lanes = LAYER_NORM_LANES;
+  guint32 n_rows = LAYER_NORM_ROWS;
+
+  launch->shader = VTR_SHADER_LAYER_NORM;
+  if (use_shuffles (limits))
+    {
+      n_lanes = limits->subgroup_size;
+      n_rows = LAYER_NORM_ROWS_SHUFFLE;
+      launch->shader = layer_norm->width % 4 == 0 ? VTR_SHADER_LAYER_NORM_SHUFFLE_VEC4
+                                                  : VTR_SHADER_LAYER_NORM_SHUFFLE;
+    }
+  vtr_launch_add_constant (launch, n_lanes);
+  vtr_launch_add_constant (launch, n_rows);
+  vtr_launch_set_line (launch, limits, n_tiles_of (layer_norm->n_rows, n_rows));
+}
+
+/* ---- matmul ---- */
+
+/* Columns of w that a lane holds. */
+#define SHUFFLE_COLS 4
+
 static void
 choose_matmul_shuffle (const VtrGpuLimits *limits, const VtrMatmulParams *matmul, VtrLaunch *launch)
 {
   const guint32 n_lanes = limits->subgroup_size;
-  const guint32 rows = choose_shuffle_rows (n_lanes, matmul->n_rows);
+  const guint32 rows = choose_rows_per_lane (n_lanes, matmul->n_rows, G_MAXUINT32);
 
   launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_SHUFFLE_VEC4 //
                                           : VTR_SHADER_MATMUL_SHUFFLE;
@@ -118,6 +149,9 @@ vtr_launch_choose_matmul (const VtrGpuLimits *limits, gconstpointer params, VtrL
 #define ATTENTION_TILE 32
 #define ATTENTION_SLICE 16
 
+/* Values of its queries that a lane holds, with as many sums; the shader is as long. */
+#define SHUFFLE_QUERY_VALUES 192
+
 static void
 choose_attention_shuffle (const VtrGpuLimits *limits,
                           const VtrAttentionParams *attention,
@@ -125,8 +159,8 @@ choose_attention_shuffle (const VtrGpuLimits *limits,
 {
   const guint32 n_lanes = limits->subgroup_size;
   const guint32 vector_width = attention->head_width % 4 == 0 ? 4 : 1;
-  /* A lane holds its queries whole, and as many sums. */
-  const guint32 n_queries = attention->n_tokens > n_lanes && attention->head_width <= 128 ? 2 : 1;
+  const guint32 n_queries = choose_rows_per_lane (n_lanes, attention->n_tokens,
+                                                  SHUFFLE_QUERY_VALUES / attention->head_width);
 
   launch->shader = vector_width == 4 ? VTR_SHADER_ATTENTION_SHUFFLE_VEC4 //
                                      : VTR_SHADER_ATTENTION_SHUFFLE;

@@ -30,21 +30,6 @@ vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64 n_gr
   launch->groups[2] = (n_lines + height - 1) / height;
 }
 
-/* One row a lane on a software device, where lanes cost nothing to fill and barriers do; on a GPU
- * a row is shared by as many lanes as read it in one stroke. */
-static void
-choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
-{
-  const VtrLayerNormParams *layer_norm = params;
-  const guint32 n_lanes = limits->software ? 1 : 32;
-  const guint32 n_rows = limits->software ? 8 : 2;
-
-  launch->shader = VTR_SHADER_LAYER_NORM;
-  vtr_launch_add_constant (launch, n_lanes);
-  vtr_launch_add_constant (launch, n_rows);
-  vtr_launch_set_line (launch, limits, ((guint64) layer_norm->n_rows + n_rows - 1) / n_rows);
-}
-
 /* Either @choose, or one invocation for each of the params' count at @count_offset. */
 typedef struct
 {
@@ -66,7 +51,7 @@ typedef struct
 static const Choice choices[VTR_N_KERNELS] = {
   [VTR_KERNEL_PATCHIFY] = PER_VALUE (VTR_SHADER_PATCHIFY, VtrPatchifyParams, n_values),
   [VTR_KERNEL_EMBED_TOKENS] = PER_VALUE (VTR_SHADER_EMBED_TOKENS, VtrEmbedTokensParams, n_values),
-  [VTR_KERNEL_LAYER_NORM] = CHOSEN_BY (choose_layer_norm),
+  [VTR_KERNEL_LAYER_NORM] = CHOSEN_BY (vtr_launch_choose_layer_norm),
   [VTR_KERNEL_MATMUL] = CHOSEN_BY (vtr_launch_choose_matmul),
   [VTR_KERNEL_SWIGLU] = PER_VALUE (VTR_SHADER_SWIGLU, VtrSwigluParams, n_values),
   [VTR_KERNEL_ROPE] = PER_VALUE (VTR_SHADER_ROPE, VtrRopeParams, n_pairs),

@@ -14,6 +14,8 @@ void vtr_launch_add_constant (VtrLaunch *launch, guint32 value);
 void vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64 n_groups);
 
 /* kernels-layers.c */
+void
+vtr_launch_choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
 void vtr_launch_choose_matmul (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
 void
 vtr_launch_choose_attention (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
