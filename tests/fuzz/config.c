@@ -61,16 +61,16 @@ make_store (void)
   return store;
 }
 
+/* transformers' configurations; one of timm's is known by its keys and so read by detection. */
 static void
 read_as_family (VtrConfig *config, const VtrFamily *family)
 {
   g_auto (VtrStatement) statement = { 0 };
-  g_autoptr (GPtrArray) reasons = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) error = NULL;
-  const gboolean read = family->naming == &vtr_naming_timm
-                            ? vtr_statement_read_timm (&statement, family, config, reasons, &error)
-                            : vtr_statement_read_hf (&statement, family, config, &error);
 
+  if (family->naming == &vtr_naming_timm)
+    return;
+  const gboolean read = vtr_statement_read_hf (&statement, family, config, &error);
   fuzz_assert_answered (read, error);
 }
 
