@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
 // attention-tile.glsl: products of an invocation's own token with TILE other tokens, in registers.
 //
 // The others are the same for the whole workgroup, so their loads are broadcasts (scalar loads where
