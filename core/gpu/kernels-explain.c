@@ -2,34 +2,48 @@
 
 /*
  * Launches of the kernels that recompute attention for an explanation.  All but
- * the select share lib/attention-tile.glsl and its first constants.
+ * the select share lib/attention-tile.glsl, its first constants and its two
+ * variants: shared memory, which runs everywhere, and shuffles for software
+ * devices.
  */
 #include "gpu/launch.h"
 
 /* Other tokens an invocation holds products with at once: enough to outweigh the loads of its own,
- * few enough for the registers of every GPU. */
+ * few enough for the registers of every GPU.  By shuffles the shader takes two a lane. */
 #define TILE_SIZE 16
 
-/* On a GPU a workgroup fills the widest subgroup there is; a software device loses the lanes that
- * stick out past the last token. */
-static guint32
-line_size (const VtrGpuLimits *limits)
-{
-  return limits->software ? 16 : 64;
-}
+/* Of a workgroup: the widest subgroup a GPU has; on software devices little, because lanes past the
+ * last token compute in vain. */
+#define LOCAL_SIZE 64
+#define LOCAL_SIZE_BY_SHUFFLES 16
 
-static void
-add_tile_constants (VtrLaunch *launch, guint32 local_size, guint32 tile_size, guint32 head_width)
+typedef struct
 {
+  VtrShader shared, shuffle;
+} Variants;
+
+/* Chooses the variant and adds the constants that all have; @tile_size is that of the one in shared
+ * memory. */
+static void
+choose_variant (VtrLaunch *launch,
+                const VtrGpuLimits *limits,
+                const Variants *variants,
+                guint32 local_size,
+                guint32 tile_size,
+                guint32 head_width)
+{
+  const gboolean shuffles = vtr_launch_use_shuffles (limits);
+
+  launch->shader = shuffles ? variants->shuffle : variants->shared;
   vtr_launch_add_constant (launch, local_size);
-  vtr_launch_add_constant (launch, tile_size);
+  vtr_launch_add_constant (launch, shuffles ? limits->subgroup_size : tile_size);
   vtr_launch_add_constant (launch, head_width % 4 == 0);
 }
 
 static guint32
-n_groups_of (guint32 n_values, guint32 local_size)
+local_size_for (const VtrGpuLimits *limits)
 {
-  return n_values / local_size + (n_values % local_size != 0);
+  return vtr_launch_use_shuffles (limits) ? LOCAL_SIZE_BY_SHUFFLES : LOCAL_SIZE;
 }
 
 void
@@ -38,13 +52,16 @@ vtr_launch_choose_attention_rows (const VtrGpuLimits *limits,
                                   VtrLaunch *launch)
 {
   const VtrAttentionRowsParams *rows = params;
+  const Variants variants = { VTR_SHADER_ATTENTION_ROWS, VTR_SHADER_ATTENTION_ROWS_SHUFFLE };
+  const guint32 local_size = local_size_for (limits);
   /* One row (CLS) is by far the most frequent. */
-  const guint32 tile_size = rows->n_rows == 1 ? 1 : rows->n_rows <= 4 ? 4 : TILE_SIZE;
+  const guint32 shared_tile = rows->n_rows == 1 ? 1 : rows->n_rows <= 4 ? 4 : TILE_SIZE;
+  const guint32 tile_size =
+      vtr_launch_use_shuffles (limits) ? 2 * limits->subgroup_size : shared_tile;
 
-  launch->shader = VTR_SHADER_ATTENTION_ROWS;
-  add_tile_constants (launch, line_size (limits), tile_size, rows->head_width);
-  launch->groups[0] = n_groups_of (rows->n_tokens, line_size (limits));
-  launch->groups[1] = rows->n_heads * n_groups_of (rows->n_rows, tile_size);
+  choose_variant (launch, limits, &variants, local_size, shared_tile, rows->head_width);
+  launch->groups[0] = vtr_launch_n_tiles (rows->n_tokens, local_size);
+  launch->groups[1] = rows->n_heads * vtr_launch_n_tiles (rows->n_rows, tile_size);
   launch->groups[2] = rows->n_images;
 }
 
@@ -54,24 +71,25 @@ vtr_launch_choose_attention_apply (const VtrGpuLimits *limits,
                                    VtrLaunch *launch)
 {
   const VtrAttentionApplyParams *apply = params;
+  const Variants variants = { VTR_SHADER_ATTENTION_APPLY, VTR_SHADER_ATTENTION_APPLY_SHUFFLE };
+  const guint32 local_size = local_size_for (limits);
 
-  launch->shader = VTR_SHADER_ATTENTION_APPLY;
-  add_tile_constants (launch, line_size (limits), TILE_SIZE, apply->head_width);
-  launch->groups[0] = n_groups_of (apply->n_tokens, line_size (limits));
+  choose_variant (launch, limits, &variants, local_size, TILE_SIZE, apply->head_width);
+  launch->groups[0] = vtr_launch_n_tiles (apply->n_tokens, local_size);
   launch->groups[1] = apply->n_heads * apply->n_chunks;
   launch->groups[2] = apply->n_images;
 }
 
 static void
-choose_rollout (VtrShader shader,
+choose_rollout (VtrLaunch *launch,
+                const VtrGpuLimits *limits,
+                const Variants *variants,
                 guint32 local_size,
-                const VtrRolloutParams *params,
-                VtrLaunch *launch)
+                const VtrRolloutParams *params)
 {
-  launch->shader = shader;
-  add_tile_constants (launch, local_size, TILE_SIZE, params->head_width);
+  choose_variant (launch, limits, variants, local_size, TILE_SIZE, params->head_width);
   vtr_launch_add_constant (launch, params->fusion);
-  launch->groups[0] = n_groups_of (params->n_tokens, local_size);
+  launch->groups[0] = vtr_launch_n_tiles (params->n_tokens, local_size);
   launch->groups[1] = params->n_chunks;
   launch->groups[2] = params->n_images;
 }
@@ -81,7 +99,9 @@ vtr_launch_choose_rollout_row_sums (const VtrGpuLimits *limits,
                                     gconstpointer params,
                                     VtrLaunch *launch)
 {
-  choose_rollout (VTR_SHADER_ROLLOUT_ROW_SUMS, line_size (limits), params, launch);
+  const Variants variants = { VTR_SHADER_ROLLOUT_ROW_SUMS, VTR_SHADER_ROLLOUT_ROW_SUMS_SHUFFLE };
+
+  choose_rollout (launch, limits, &variants, local_size_for (limits), params);
 }
 
 void
@@ -89,8 +109,10 @@ vtr_launch_choose_rollout_histogram (const VtrGpuLimits *limits,
                                      gconstpointer params,
                                      VtrLaunch *launch)
 {
+  const Variants variants = { VTR_SHADER_ROLLOUT_HISTOGRAM, VTR_SHADER_ROLLOUT_HISTOGRAM_SHUFFLE };
+
   /* Every workgroup clears and adds up a whole histogram, so it should be a large one. */
-  choose_rollout (VTR_SHADER_ROLLOUT_HISTOGRAM, MIN (limits->max_invocations, 128), params, launch);
+  choose_rollout (launch, limits, &variants, 128, params);
 }
 
 void
@@ -101,7 +123,7 @@ vtr_launch_choose_rollout_select (const VtrGpuLimits *limits G_GNUC_UNUSED,
   const VtrRolloutSelectParams *select = params;
 
   launch->shader = VTR_SHADER_ROLLOUT_SELECT;
-  vtr_launch_add_constant (launch, 64);
+  vtr_launch_add_constant (launch, LOCAL_SIZE);
   launch->groups[0] = select->n_images;
   launch->groups[1] = 1;
   launch->groups[2] = 1;
@@ -110,5 +132,7 @@ vtr_launch_choose_rollout_select (const VtrGpuLimits *limits G_GNUC_UNUSED,
 void
 vtr_launch_choose_rollout_step (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
 {
-  choose_rollout (VTR_SHADER_ROLLOUT_STEP, line_size (limits), params, launch);
+  const Variants variants = { VTR_SHADER_ROLLOUT_STEP, VTR_SHADER_ROLLOUT_STEP_SHUFFLE };
+
+  choose_rollout (launch, limits, &variants, local_size_for (limits), params);
 }

@@ -15,21 +15,6 @@
 /* What a workgroup by shuffles costs besides its rows, in rows a lane: loads of w or of keys. */
 #define SHUFFLE_BASE_COST 2
 
-static gboolean
-use_shuffles (const VtrGpuLimits *limits)
-{
-  const guint32 size = limits->subgroup_size;
-
-  return limits->software && limits->subgroup_shuffle && size >= 4 && size <= 16 &&
-         (size & (size - 1)) == 0;
-}
-
-static guint32
-n_tiles_of (guint32 n_values, guint32 tile_size)
-{
-  return n_values / tile_size + (n_values % tile_size != 0);
-}
-
 /* How many rows a lane takes, @most at most: few leave less of the last tile empty, many are
  * cheaper each. */
 static guint32
@@ -41,7 +26,7 @@ choose_rows_per_lane (guint32 n_lanes, guint32 n_rows, guint32 most)
   for (guint32 rows = 1; rows == 1 || (rows <= most && rows * n_lanes <= SHUFFLE_ROWS_MAX); rows++)
     {
       const guint64 cost =
-          (guint64) n_tiles_of (n_rows, n_lanes * rows) * (SHUFFLE_BASE_COST + rows);
+          (guint64) vtr_launch_n_tiles (n_rows, n_lanes * rows) * (SHUFFLE_BASE_COST + rows);
       if (cost < least_cost)
         {
           least_cost = cost;
@@ -68,7 +53,7 @@ vtr_launch_choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, 
   guint32 n_rows = LAYER_NORM_ROWS;
 
   launch->shader = VTR_SHADER_LAYER_NORM;
-  if (use_shuffles (limits))
+  if (vtr_launch_use_shuffles (limits))
     {
       n_lanes = limits->subgroup_size;
       n_rows = LAYER_NORM_ROWS_SHUFFLE;
@@ -77,7 +62,7 @@ vtr_launch_choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, 
     }
   vtr_launch_add_constant (launch, n_lanes);
   vtr_launch_add_constant (launch, n_rows);
-  vtr_launch_set_line (launch, limits, n_tiles_of (layer_norm->n_rows, n_rows));
+  vtr_launch_set_line (launch, limits, vtr_launch_n_tiles (layer_norm->n_rows, n_rows));
 }
 
 /* ---- matmul ---- */
@@ -93,13 +78,13 @@ choose_matmul_shuffle (const VtrGpuLimits *limits, const VtrMatmulParams *matmul
 
   launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_SHUFFLE_VEC4 //
                                           : VTR_SHADER_MATMUL_SHUFFLE;
-  vtr_launch_add_constant (launch, matmul->flags);
-  vtr_launch_add_constant (launch, matmul->activation);
   vtr_launch_add_constant (launch, n_lanes);
   vtr_launch_add_constant (launch, rows);
   vtr_launch_add_constant (launch, SHUFFLE_COLS);
-  launch->groups[0] = n_tiles_of (matmul->n_rows, n_lanes * rows);
-  launch->groups[1] = n_tiles_of (matmul->n_cols, n_lanes * SHUFFLE_COLS);
+  vtr_launch_add_constant (launch, matmul->flags);
+  vtr_launch_add_constant (launch, matmul->activation);
+  launch->groups[0] = vtr_launch_n_tiles (matmul->n_rows, n_lanes * rows);
+  launch->groups[1] = vtr_launch_n_tiles (matmul->n_cols, n_lanes * SHUFFLE_COLS);
   launch->groups[2] = 1;
 }
 
@@ -115,8 +100,8 @@ choose_matmul_tiles (const VtrMatmulParams *matmul, VtrLaunch *launch)
 {
   guint32 rows = 8;
   guint32 cols = 4;
-  const guint64 n_tiles = (guint64) n_tiles_of (matmul->n_rows, TILES_HEIGHT * rows) *
-                          n_tiles_of (matmul->n_cols, TILES_WIDTH * cols);
+  const guint64 n_tiles = (guint64) vtr_launch_n_tiles (matmul->n_rows, TILES_HEIGHT * rows) *
+                          vtr_launch_n_tiles (matmul->n_cols, TILES_WIDTH * cols);
 
   if (n_tiles < MANY_TILES)
     {
@@ -125,19 +110,19 @@ choose_matmul_tiles (const VtrMatmulParams *matmul, VtrLaunch *launch)
     }
   launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_TILES_VEC4 //
                                           : VTR_SHADER_MATMUL_TILES;
-  vtr_launch_add_constant (launch, matmul->flags);
-  vtr_launch_add_constant (launch, matmul->activation);
   vtr_launch_add_constant (launch, rows);
   vtr_launch_add_constant (launch, cols);
-  launch->groups[0] = n_tiles_of (matmul->n_cols, TILES_WIDTH * cols);
-  launch->groups[1] = n_tiles_of (matmul->n_rows, TILES_HEIGHT * rows);
+  vtr_launch_add_constant (launch, matmul->flags);
+  vtr_launch_add_constant (launch, matmul->activation);
+  launch->groups[0] = vtr_launch_n_tiles (matmul->n_cols, TILES_WIDTH * cols);
+  launch->groups[1] = vtr_launch_n_tiles (matmul->n_rows, TILES_HEIGHT * rows);
   launch->groups[2] = 1;
 }
 
 void
 vtr_launch_choose_matmul (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
 {
-  if (use_shuffles (limits))
+  if (vtr_launch_use_shuffles (limits))
     choose_matmul_shuffle (limits, params, launch);
   else
     choose_matmul_tiles (params, launch);
@@ -167,15 +152,15 @@ choose_attention_shuffle (const VtrGpuLimits *limits,
   vtr_launch_add_constant (launch, n_lanes);
   vtr_launch_add_constant (launch, n_queries);
   vtr_launch_add_constant (launch, attention->head_width / vector_width);
-  launch->groups[0] = n_tiles_of (attention->n_tokens, n_lanes * n_queries);
+  launch->groups[0] = vtr_launch_n_tiles (attention->n_tokens, n_lanes * n_queries);
 }
 
 static void
 choose_attention_tiles (const VtrAttentionParams *attention, VtrLaunch *launch)
 {
   launch->shader = VTR_SHADER_ATTENTION_TILES;
-  vtr_launch_add_constant (launch, n_tiles_of (attention->head_width, ATTENTION_SLICE));
-  launch->groups[0] = n_tiles_of (attention->n_tokens, ATTENTION_TILE);
+  vtr_launch_add_constant (launch, vtr_launch_n_tiles (attention->head_width, ATTENTION_SLICE));
+  launch->groups[0] = vtr_launch_n_tiles (attention->n_tokens, ATTENTION_TILE);
 }
 
 void
@@ -183,7 +168,7 @@ vtr_launch_choose_attention (const VtrGpuLimits *limits, gconstpointer params, V
 {
   const VtrAttentionParams *attention = params;
 
-  if (use_shuffles (limits))
+  if (vtr_launch_use_shuffles (limits))
     choose_attention_shuffle (limits, attention, launch);
   else
     choose_attention_tiles (attention, launch);

@@ -30,6 +30,21 @@ vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64 n_gr
   launch->groups[2] = (n_lines + height - 1) / height;
 }
 
+gboolean
+vtr_launch_use_shuffles (const VtrGpuLimits *limits)
+{
+  const guint32 size = limits->subgroup_size;
+
+  return limits->software && limits->subgroup_shuffle && size >= 4 && size <= 16 &&
+         (size & (size - 1)) == 0;
+}
+
+guint32
+vtr_launch_n_tiles (guint32 n_values, guint32 tile_size)
+{
+  return n_values / tile_size + (n_values % tile_size != 0);
+}
+
 /* Either @choose, or one invocation for each of the params' count at @count_offset. */
 typedef struct
 {

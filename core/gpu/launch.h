@@ -13,6 +13,12 @@ void vtr_launch_add_constant (VtrLaunch *launch, guint32 value);
  * the shader finds its place with lib/grid.glsl. */
 void vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64 n_groups);
 
+/* Whether the variants by shuffles are the faster ones: see shaders/layers/matmul-shuffle.comp. */
+gboolean vtr_launch_use_shuffles (const VtrGpuLimits *limits);
+
+/* Tiles that cover @n_values. */
+guint32 vtr_launch_n_tiles (guint32 n_values, guint32 tile_size);
+
 /* kernels-layers.c */
 void
 vtr_launch_choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);

@@ -11,6 +11,7 @@
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
@@ -32,6 +33,29 @@ layout (push_constant) uniform Params // VtrAttentionApplyParams in core/ops/ker
 
 #include "attention-tile.glsl"
 
+// Queries past the last are computed like the last and weigh nothing.
+uint
+other_start (uint image, uint first, uint i, uint head)
+{
+  return vector_start (image, min (first + i, params.n_tokens - 1), QUERY, head);
+}
+
+shared vec2 queries[TILE]; // weight, lse
+
+void
+load_queries (uint image, uint head, uint first, uint end)
+{
+  barrier (); // all are done with the tile before
+  for (uint i = gl_LocalInvocationID.x; i < TILE; i += LOCAL_SIZE)
+    {
+      const uint query = min (first + i, end - 1);
+      const float weight = first + i < end ? weights[image * params.n_tokens + query] : 0.0;
+      const uint row_of_head = image * params.n_heads + head;
+      queries[i] = vec2 (weight, lse[row_of_head * params.n_tokens + query]);
+    }
+  barrier ();
+}
+
 void
 main ()
 {
@@ -39,25 +63,19 @@ main ()
   const uint chunk = gl_WorkGroupID.y % params.n_chunks;
   const uint image = gl_WorkGroupID.z;
   const uint key = gl_WorkGroupID.x * LOCAL_SIZE + gl_LocalInvocationID.x;
-  if (key >= params.n_tokens)
-    return;
 
-  const uint own = token_start (image, key, KEY);
-  const uint row_of_head = image * params.n_heads + head;
+  const uint own_start = vector_start (image, min (key, params.n_tokens - 1), KEY, head);
   const uint end = min ((chunk + 1) * params.chunk_size, params.n_tokens);
   float sum = 0.0;
   for (uint first = chunk * params.chunk_size; first < end; first += TILE)
     {
-      // Queries past the end are computed like the last and not added.
+      load_queries (image, head, first, end);
+      compute_dots (own_start, image, first, head);
       [[unroll]] for (uint i = 0; i < TILE; i++)
-        others[i] = token_start (image, min (first + i, end - 1), QUERY);
-      compute_dots (own, head * params.head_width);
-
-      [[unroll]] for (uint i = 0; i < TILE; i++)
-        if (first + i < end)
-          sum += weights[image * params.n_tokens + first + i]
-                 * exp (params.scale * dots[i]
-                        - lse[row_of_head * params.n_tokens + first + i]);
+        sum += queries[i].x * exp (params.scale * dots[i] - queries[i].y);
     }
-  partials[(row_of_head * params.n_chunks + chunk) * params.n_tokens + key] = sum;
+
+  const uint row = (image * params.n_heads + head) * params.n_chunks + chunk;
+  if (key < params.n_tokens)
+    partials[row * params.n_tokens + key] = sum;
 }

@@ -11,6 +11,7 @@
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
@@ -31,6 +32,19 @@ layout (push_constant) uniform Params // VtrAttentionRowsParams in core/ops/kern
 
 #include "attention-tile.glsl"
 
+// Rows past the last are computed like the last and not written.
+uint
+query_of (uint image, uint row)
+{
+  return rows[image * params.n_rows + min (row, params.n_rows - 1)];
+}
+
+uint
+other_start (uint image, uint first, uint i, uint head)
+{
+  return vector_start (image, query_of (image, first + i), QUERY, head);
+}
+
 void
 main ()
 {
@@ -39,21 +53,16 @@ main ()
   const uint first = gl_WorkGroupID.y % n_tiles * TILE;
   const uint image = gl_WorkGroupID.z;
   const uint key = gl_WorkGroupID.x * LOCAL_SIZE + gl_LocalInvocationID.x;
-  if (key >= params.n_tokens)
-    return;
 
-  // Rows past the last are computed like the last and not written.
-  uint queries[TILE];
-  [[unroll]] for (uint i = 0; i < TILE; i++)
-    {
-      queries[i] = rows[image * params.n_rows + min (first + i, params.n_rows - 1)];
-      others[i] = token_start (image, queries[i], QUERY);
-    }
-  compute_dots (token_start (image, key, KEY), head * params.head_width);
+  const uint own_start = vector_start (image, min (key, params.n_tokens - 1), KEY, head);
+  compute_dots (own_start, image, first, head);
 
   const uint row_of_head = image * params.n_heads + head;
   [[unroll]] for (uint i = 0; i < TILE; i++)
-    if (first + i < params.n_rows)
-      probs[(row_of_head * params.n_rows + first + i) * params.n_tokens + key]
-          = exp (params.scale * dots[i] - lse[row_of_head * params.n_tokens + queries[i]]);
+    if (first + i < params.n_rows && key < params.n_tokens)
+      {
+        const float row_lse = lse[row_of_head * params.n_tokens + query_of (image, first + i)];
+        probs[(row_of_head * params.n_rows + first + i) * params.n_tokens + key]
+            = exp (params.scale * dots[i] - row_lse);
+      }
 }

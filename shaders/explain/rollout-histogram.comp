@@ -13,6 +13,7 @@
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
@@ -33,11 +34,12 @@ count_entries (uint image, uint chunk, uint key)
   const uint end = min ((chunk + 1) * params.chunk_size, params.n_tokens);
   for (uint first = chunk * params.chunk_size; first < end; first += TILE)
     {
-      compute_fused (image, key, first, end);
+      compute_fused (image, clamp_token (key), first);
       [[unroll]] for (uint i = 0; i < TILE; i++)
         {
           const uint bits = floatBitsToUint (fused[i]);
-          if (first + i < end && ((bits ^ prefix) & params.prefix_mask) == 0)
+          if (key < params.n_tokens && first + i < end
+              && ((bits ^ prefix) & params.prefix_mask) == 0)
             atomicAdd (counts[(bits & ~params.prefix_mask) >> params.shift], 1);
         }
     }
@@ -52,8 +54,7 @@ main ()
   for (uint bin = gl_LocalInvocationID.x; bin < N_BINS; bin += LOCAL_SIZE)
     counts[bin] = 0;
   barrier ();
-  if (key < params.n_tokens)
-    count_entries (image, gl_WorkGroupID.y, key);
+  count_entries (image, gl_WorkGroupID.y, key);
   barrier ();
 
   for (uint bin = gl_LocalInvocationID.x; bin < N_BINS; bin += LOCAL_SIZE)

@@ -10,6 +10,7 @@
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
@@ -26,18 +27,17 @@ main ()
   const uint chunk = gl_WorkGroupID.y;
   const uint image = gl_WorkGroupID.z;
   const uint query = gl_WorkGroupID.x * LOCAL_SIZE + gl_LocalInvocationID.x;
-  if (query >= params.n_tokens)
-    return;
 
   const uint cutoff_bits = params.has_cutoff != 0 ? cutoff[image * 4] : 0;
   const uint end = min ((chunk + 1) * params.chunk_size, params.n_tokens);
   float sum = 0.0;
   for (uint first = chunk * params.chunk_size; first < end; first += TILE)
     {
-      compute_fused (image, query, first, end);
+      compute_fused (image, clamp_token (query), first);
       [[unroll]] for (uint i = 0; i < TILE; i++)
         if (first + i < end && is_kept (query, first + i, fused[i], cutoff_bits))
           sum += fused[i];
     }
-  partials[(image * params.n_chunks + chunk) * params.n_tokens + query] = sum;
+  if (query < params.n_tokens)
+    partials[(image * params.n_chunks + chunk) * params.n_tokens + query] = sum;
 }

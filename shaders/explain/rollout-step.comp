@@ -11,6 +11,7 @@
 #version 450
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
@@ -21,27 +22,35 @@ layout (std430, binding = 3) writeonly buffer Partials { float partials[]; };
 const bool OWN_IS_QUERY = false;
 #include "rollout-tile.glsl"
 
+shared uvec2 tile_weights[TILE]; // of the rows of the tile; those past the end weigh nothing
+
+void
+load_weights (uint image, uint first, uint end)
+{
+  barrier (); // all are done with the tile before
+  for (uint i = gl_LocalInvocationID.x; i < TILE; i += LOCAL_SIZE)
+    tile_weights[i]
+        = first + i < end ? row_weights[image * params.n_tokens + first + i] : uvec2 (0);
+  barrier ();
+}
+
 void
 main ()
 {
   const uint chunk = gl_WorkGroupID.y;
   const uint image = gl_WorkGroupID.z;
   const uint key = gl_WorkGroupID.x * LOCAL_SIZE + gl_LocalInvocationID.x;
-  if (key >= params.n_tokens)
-    return;
 
-  const uint rows = image * params.n_tokens;
   const uint end = min ((chunk + 1) * params.chunk_size, params.n_tokens);
-  float sum = chunk == 0 ? uintBitsToFloat (row_weights[rows + key].x) : 0.0;
+  float sum = chunk == 0 ? uintBitsToFloat (row_weights[image * params.n_tokens + clamp_token (key)].x) : 0.0;
   for (uint first = chunk * params.chunk_size; first < end; first += TILE)
     {
-      compute_fused (image, key, first, end);
+      load_weights (image, first, end);
+      compute_fused (image, clamp_token (key), first);
       [[unroll]] for (uint i = 0; i < TILE; i++)
-        {
-          const uvec2 row = row_weights[rows + min (first + i, end - 1)];
-          if (first + i < end && is_kept (first + i, key, fused[i], row.y))
-            sum += uintBitsToFloat (row.x) * fused[i];
-        }
+        if (is_kept (first + i, key, fused[i], tile_weights[i].y))
+          sum += uintBitsToFloat (tile_weights[i].x) * fused[i];
     }
-  partials[(image * params.n_chunks + chunk) * params.n_tokens + key] = sum;
+  if (key < params.n_tokens)
+    partials[(image * params.n_chunks + chunk) * params.n_tokens + key] = sum;
 }

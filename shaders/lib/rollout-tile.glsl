@@ -1,9 +1,8 @@
-// SPDX-License-Identifier: LGPL-3.0-or-later
 // rollout-tile.glsl: what the kernels of the rollout share: their parameters, and a tile of Ā, the
 // attention fused over the chosen heads.
 //
 // Wants OWN_IS_QUERY: whether an invocation's own token is the query, and the others keys, or the
-// other way round.
+// other way round.  Every invocation of the workgroup must take part.
 
 layout (constant_id = 3) const uint FUSION = 0; // VtrFusion
 const uint FUSION_MEAN = 0;
@@ -30,43 +29,80 @@ layout (push_constant) uniform Params // VtrRolloutParams in core/ops/kernels.h
 
 layout (std430, binding = 1) readonly buffer Lse { float lse[]; };
 
+shared float other_lse[TILE]; // not used where OWN_IS_QUERY
+
 float fused[TILE];
 
-// fused[i] = Ā of the own token and the token first + i; those past `end` are like the last.
-void
-compute_fused (uint image, uint own, uint first, uint end)
+// Tokens past the last are like the last; the kernels leave them out.
+uint
+clamp_token (uint token)
 {
-  const uint start = token_start (image, own, OWN_IS_QUERY ? QUERY : KEY);
+  return min (token, params.n_tokens - 1);
+}
+
+uint
+other_start (uint image, uint first, uint i, uint head)
+{
+  return vector_start (image, clamp_token (first + i), OWN_IS_QUERY ? KEY : QUERY, head);
+}
+
+uint
+lse_index (uint image, uint head, uint query)
+{
+  return (image * params.n_heads + head) * params.n_tokens + query;
+}
+
+void
+load_other_lse (uint image, uint first, uint head)
+{
+  barrier (); // all are done with the head before
+  for (uint i = gl_LocalInvocationID.x; i < TILE; i += LOCAL_SIZE)
+    other_lse[i] = lse[lse_index (image, head, clamp_token (first + i))];
+  barrier ();
+}
+
+// Takes the head that `dots` belong to into `fused`.  exp () grows with its argument, so the
+// largest and smallest are found before it.
+void
+fuse_head (float own_lse)
+{
   [[unroll]] for (uint i = 0; i < TILE; i++)
     {
-      others[i] = token_start (image, min (first + i, end - 1), OWN_IS_QUERY ? KEY : QUERY);
-      fused[i] = FUSION == FUSION_MEAN ? 0.0 : FUSION == FUSION_MAX ? -3.0e38 : 3.0e38;
+      const float row_lse = OWN_IS_QUERY ? own_lse : other_lse[i];
+      precise const float log_prob = fma (params.scale, dots[i], -row_lse);
+      precise const float sum = fused[i] + exp (log_prob);
+      if (FUSION == FUSION_MEAN)
+        fused[i] = sum;
+      else if (FUSION == FUSION_MAX)
+        fused[i] = max (fused[i], log_prob);
+      else
+        fused[i] = min (fused[i], log_prob);
     }
+}
+
+// fused[i] = Ā of the own token and the token first + i.
+void
+compute_fused (uint image, uint own, uint first)
+{
+  [[unroll]] for (uint i = 0; i < TILE; i++)
+    fused[i] = FUSION == FUSION_MEAN ? 0.0 : FUSION == FUSION_MAX ? -3.0e38 : 3.0e38;
 
   for (uint head = 0; head < params.n_heads; head++)
     {
       if ((params.head_mask[head / 32] >> (head % 32) & 1) == 0)
         continue;
-      compute_dots (start, head * params.head_width);
-
-      // exp () grows with its argument, so the largest and smallest are found before it.
-      const uint row = (image * params.n_heads + head) * params.n_tokens;
-      [[unroll]] for (uint i = 0; i < TILE; i++)
-        {
-          const uint query = OWN_IS_QUERY ? own : min (first + i, end - 1);
-          precise const float log_prob = fma (params.scale, dots[i], -lse[row + query]);
-          precise const float sum = fused[i] + exp (log_prob);
-          if (FUSION == FUSION_MEAN)
-            fused[i] = sum;
-          else if (FUSION == FUSION_MAX)
-            fused[i] = max (fused[i], log_prob);
-          else
-            fused[i] = min (fused[i], log_prob);
-        }
+      if (!OWN_IS_QUERY)
+        load_other_lse (image, first, head);
+      const uint own_start = vector_start (image, own, OWN_IS_QUERY ? QUERY : KEY, head);
+      compute_dots (own_start, image, first, head);
+      fuse_head (OWN_IS_QUERY ? lse[lse_index (image, head, own)] : 0.0);
     }
 
   [[unroll]] for (uint i = 0; i < TILE; i++)
-    fused[i] = FUSION == FUSION_MEAN ? fused[i] * params.head_weight : exp (fused[i]);
+    {
+      precise const float mean = fused[i] * params.head_weight;
+      fused[i] = FUSION == FUSION_MEAN ? mean : exp (fused[i]);
+    }
 }
 
 // Whether an entry outlives the discarding.  Its bits are compared, not its value: they order
