@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "harness.h"
+#include "gpu/gpu.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define N_SENTINELS 64
+#define SENTINEL_BITS 0x7fc5e417u /* a NaN */
+#define MAX_NMSE 1e-7
+
+typedef struct
+{
+  VtrDevice *device;
+  HarnessFunc func;
+  gconstpointer data;
+  guint32 seed;
+} Case;
+
+static GPtrArray *devices; /* of VtrDevice */
+static GPtrArray *cases;   /* of Case */
+
+/* ---- tensors ---- */
+
+static void
+harness_tensor_free (gpointer data)
+{
+  HarnessTensor *self = data;
+
+  g_free (self->values);
+  g_free (self->before);
+  g_free (self);
+}
+
+static void
+fill_sentinels (float *values, gsize n_values)
+{
+  const guint32 bits = SENTINEL_BITS;
+
+  for (gsize i = 0; i < n_values; i++)
+    memcpy (&values[i], &bits, sizeof bits);
+}
+
+static gsize
+padded_size (const HarnessTensor *tensor)
+{
+  return vtr_tensor_n_values (&tensor->tensor) + N_SENTINELS;
+}
+
+/* Plans a tensor with the sentinels behind it inside the same range, so that they follow its last
+ * value at once. */
+static HarnessTensor *
+add_tensor (Harness *self, VtrDType dtype, guint n_dims, const guint32 *shape)
+{
+  HarnessTensor *added = g_new0 (HarnessTensor, 1);
+  g_autofree char *name = g_strdup_printf ("tensor-%u", self->tensors->len);
+  guint32 n_values = 1;
+  GError *error = NULL;
+
+  for (guint axis = 0; axis < n_dims; axis++)
+    n_values *= shape[axis];
+  const guint32 padded = n_values + N_SENTINELS;
+  vtr_arena_plan (self->arena, &added->tensor, name, dtype, 1, &padded, &error);
+  g_assert_no_error (error);
+  added->tensor.n_dims = n_dims;
+  memcpy (added->tensor.shape, shape, n_dims * sizeof *shape);
+
+  added->values = g_new (float, padded);
+  fill_sentinels (added->values, padded);
+  g_ptr_array_add (self->tensors, added);
+  return added;
+}
+
+void
+harness_guard (Harness *self)
+{
+  const guint32 none = 0;
+
+  add_tensor (self, VTR_DTYPE_F32, 1, &none);
+}
+
+static void
+read_shape (guint n_dims, va_list sizes, guint32 *shape)
+{
+  for (guint axis = 0; axis < n_dims; axis++)
+    shape[axis] = va_arg (sizes, guint32);
+}
+
+HarnessTensor *
+harness_zeros (Harness *self, VtrDType dtype, guint n_dims, ...)
+{
+  guint32 shape[VTR_MAX_DIMS];
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  read_shape (n_dims, sizes, shape);
+  va_end (sizes);
+  HarnessTensor *tensor = add_tensor (self, dtype, n_dims, shape);
+  memset (tensor->values, 0, vtr_tensor_n_bytes (&tensor->tensor));
+  return tensor;
+}
+
+HarnessTensor *
+harness_input (Harness *self, float low, float high, guint n_dims, ...)
+{
+  guint32 shape[VTR_MAX_DIMS];
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  read_shape (n_dims, sizes, shape);
+  va_end (sizes);
+  HarnessTensor *tensor = add_tensor (self, VTR_DTYPE_F32, n_dims, shape);
+  const gsize n_values = vtr_tensor_n_values (&tensor->tensor);
+  for (gsize i = 0; i < n_values; i++)
+    tensor->values[i] = g_rand_double_range (self->rand, low, high);
+  return tensor;
+}
+
+HarnessTensor *
+harness_output (Harness *self, guint n_dims, ...)
+{
+  guint32 shape[VTR_MAX_DIMS];
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  read_shape (n_dims, sizes, shape);
+  va_end (sizes);
+  harness_guard (self); /* the sentinels in front */
+  HarnessTensor *tensor = add_tensor (self, VTR_DTYPE_F32, n_dims, shape);
+  tensor->is_output = TRUE;
+  return tensor;
+}
+
+void
+harness_set_in_out (HarnessTensor *tensor)
+{
+  tensor->is_output = TRUE;
+}
+
+/* ---- running ---- */
+
+/* The whole range of a tensor, sentinels included. */
+static VtrTensor
+padded_tensor (const HarnessTensor *tensor)
+{
+  VtrTensor padded = tensor->tensor;
+
+  padded.n_dims = 1;
+  padded.shape[0] = padded_size (tensor);
+  return padded;
+}
+
+void
+harness_begin (Harness *self)
+{
+  GError *error = NULL;
+
+  harness_guard (self);
+  vtr_arena_commit (self->arena, &error);
+  g_assert_no_error (error);
+  self->stream = vtr_stream_new (self->device, &error);
+  g_assert_no_error (error);
+
+  for (guint i = 0; i < self->tensors->len; i++)
+    {
+      HarnessTensor *tensor = g_ptr_array_index (self->tensors, i);
+      const VtrTensor padded = padded_tensor (tensor);
+      const gsize n_bytes = vtr_tensor_n_bytes (&padded);
+      tensor->before = g_memdup2 (tensor->values, n_bytes);
+      vtr_stream_write (self->stream, &padded, 0, tensor->values, n_bytes, &error);
+      g_assert_no_error (error);
+    }
+}
+
+/* Checks that the device left alone what is not the kernels' to write. */
+static void
+check_untouched (const HarnessTensor *tensor)
+{
+  const gsize first = tensor->is_output ? vtr_tensor_n_values (&tensor->tensor) : 0;
+
+  for (gsize i = first; i < padded_size (tensor); i++)
+    if (memcmp (&tensor->values[i], &tensor->before[i], sizeof (float)) != 0)
+      g_error ("%s: value %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " became %g",
+               tensor->tensor.name, i, vtr_tensor_n_values (&tensor->tensor), tensor->values[i]);
+}
+
+void
+harness_finish (Harness *self)
+{
+  GError *error = NULL;
+
+  for (guint i = 0; i < self->tensors->len; i++)
+    {
+      HarnessTensor *tensor = g_ptr_array_index (self->tensors, i);
+      const VtrTensor padded = padded_tensor (tensor);
+      vtr_stream_read (self->stream, &padded, 0, tensor->values, vtr_tensor_n_bytes (&padded),
+                       &error);
+      g_assert_no_error (error);
+      check_untouched (tensor);
+    }
+}
+
+void
+harness_assert_close (const HarnessTensor *tensor, const double *expected)
+{
+  const gsize n_values = vtr_tensor_n_values (&tensor->tensor);
+  double error = 0.0, power = 0.0;
+
+  for (gsize i = 0; i < n_values; i++)
+    {
+      const double difference = tensor->values[i] - expected[i];
+      error += difference * difference;
+      power += expected[i] * expected[i];
+    }
+  /* Not “>”: NaN must fail. */
+  if (!(error <= MAX_NMSE * power))
+    g_error ("%s: NMSE %g", tensor->tensor.name, error / power);
+}
+
+/* ---- cases ---- */
+
+static void
+run_case (gconstpointer data)
+{
+  const Case *test = data;
+  const guint n_messages = vtr_vulkan_count_messages ();
+  Harness harness = {
+    .device = test->device,
+    .arena = vtr_arena_new (test->device, "test"),
+    .rand = g_rand_new_with_seed (test->seed),
+    .tensors = g_ptr_array_new_with_free_func (harness_tensor_free),
+  };
+
+  test->func (&harness, test->data);
+
+  vtr_stream_free (harness.stream);
+  vtr_arena_free (harness.arena);
+  g_rand_free (harness.rand);
+  g_ptr_array_unref (harness.tensors);
+  g_assert_cmpuint (vtr_vulkan_count_messages (), ==, n_messages);
+}
+
+void
+harness_add (const char *op, const char *name, HarnessFunc func, gconstpointer data)
+{
+  for (guint i = 0; i < devices->len; i++)
+    {
+      VtrDevice *device = g_ptr_array_index (devices, i);
+      g_autofree char *path = g_strdup_printf ("/%s/%s/%s", device->info->id, op, name);
+      Case *added = g_new (Case, 1);
+      *added = (Case){ device, func, data, g_str_hash (name) };
+      g_ptr_array_add (cases, added);
+      g_test_add_data_func (path, added, run_case);
+    }
+}
+
+static gboolean
+is_wanted (guint index)
+{
+  const char *wanted = g_getenv ("VTR_TEST_DEVICES");
+  g_autofree char *number = g_strdup_printf ("%u", index);
+
+  if (wanted == NULL || *wanted == '\0' || g_str_equal (wanted, "all"))
+    return TRUE;
+  g_auto (GStrv) numbers = g_strsplit (wanted, ",", -1);
+  return g_strv_contains ((const char *const *) numbers, number);
+}
+
+/* Opens the devices that are wanted; why there is none, or NULL. */
+static char *
+open_devices (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) infos = vtr_vulkan_list (&error);
+
+  if (infos == NULL)
+    return g_strdup (error->message);
+  for (guint i = 0; i < infos->len; i++)
+    {
+      const VtrDeviceInfo *info = g_ptr_array_index (infos, i);
+      if (!is_wanted (i) || !info->usable)
+        continue;
+      VtrDevice *device = vtr_vulkan_open (i, &error);
+      g_assert_no_error (error);
+      g_ptr_array_add (devices, device);
+      printf ("# %s: %s, %s\n", info->id, info->name, info->driver);
+    }
+  return devices->len > 0 ? NULL : g_strdup ("no usable Vulkan device");
+}
+
+int
+harness_run (int argc, char **argv, void (*add_cases) (void))
+{
+  devices = g_ptr_array_new_with_free_func (g_object_unref);
+  cases = g_ptr_array_new_with_free_func (g_free);
+  g_test_init (&argc, &argv, NULL);
+
+  int status = 0;
+  g_autofree char *reason = open_devices ();
+  if (reason != NULL)
+    printf ("1..0 # SKIP %s\n", reason);
+  else
+    {
+      add_cases ();
+      status = g_test_run ();
+    }
+  g_ptr_array_unref (cases);
+  g_ptr_array_unref (devices);
+  return status;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "cases.h"
+
+typedef struct
+{
+  const char *name;
+  guint b, n_prefix, p, h, hd;
+} RopeCase;
+
+static const RopeCase cases[] = {
+  { "one-pair", 1, 0, 1, 1, 2 },      { "no-prefix", 1, 0, 6, 2, 8 },
+  { "cls", 1, 1, 6, 3, 8 },           { "two-prefix-tokens", 2, 2, 5, 2, 12 },
+  { "registers", 3, 5, 9, 2, 16 },    { "head-of-6", 1, 1, 4, 3, 6 },
+  { "head-of-128", 1, 5, 4, 2, 128 }, { "batch-of-32", 32, 1, 4, 2, 4 },
+  { "vit-small", 1, 5, 196, 6, 64 },
+};
+
+static void
+test_rope (Harness *harness, gconstpointer data)
+{
+  const RopeCase *test = data;
+  const guint b = test->b, n = test->n_prefix + test->p, h = test->h, hd = test->hd;
+  const guint n_values = b * n * 3 * h * hd;
+  harness_guard (harness);
+  HarnessTensor *qkv = harness_input (harness, -1, 1, 5, b, n, 3, h, hd);
+  HarnessTensor *table = harness_input (harness, -1, 1, 3, 2, test->p, hd);
+  g_autofree double *expected = g_new (double, n_values);
+  GError *error = NULL;
+
+  harness_set_in_out (qkv);
+  for (guint i = 0; i < n_values; i++)
+    expected[i] = qkv->values[i];
+  reference_rope (expected, table->values, b, n, test->p, h, hd);
+
+  harness_begin (harness);
+  vtr_op_rope (harness->stream, &qkv->tensor, &table->tensor, &error);
+  g_assert_no_error (error);
+  harness_finish (harness);
+  harness_assert_close (qkv, expected);
+}
+
+void
+add_rope_cases (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    harness_add ("rope", cases[i].name, test_rope, &cases[i]);
+}
