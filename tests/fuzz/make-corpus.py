@@ -82,7 +82,38 @@ def npz(members, method=zipfile.ZIP_STORED):
     return out.getvalue()
 
 
+def counting(*sizes):
+    """As many numbers as @sizes need: 0, 1/64, 2/64, …"""
+    count = 1
+    for size in sizes:
+        count *= size
+    return struct.pack(f"<{count}f", *(index / 64 for index in range(count)))
+
+
+def vit_jax():
+    """A whole model: 1 layer, 4 wide, 2 heads, 2 × 2 patches of 2 pixels, 3 classes."""
+    block = "Transformer/encoderblock_0"
+    attention = f"{block}/MultiHeadDotProductAttention_1"
+    shapes = {"embedding/kernel": (2, 2, 3, 4), "embedding/bias": (4,), "cls": (1, 1, 4),
+              "Transformer/posembed_input/pos_embedding": (1, 5, 4),
+              "Transformer/encoder_norm/scale": (4,), "Transformer/encoder_norm/bias": (4,),
+              "head/kernel": (4, 3), "head/bias": (3,),
+              f"{block}/MlpBlock_3/Dense_0/kernel": (4, 6), f"{block}/MlpBlock_3/Dense_0/bias": (6,),
+              f"{block}/MlpBlock_3/Dense_1/kernel": (6, 4), f"{block}/MlpBlock_3/Dense_1/bias": (4,),
+              f"{attention}/out/kernel": (2, 2, 4), f"{attention}/out/bias": (4,)}
+    for norm in ("LayerNorm_0", "LayerNorm_2"):
+        shapes |= {f"{block}/{norm}/scale": (4,), f"{block}/{norm}/bias": (4,)}
+    for name in ("query", "key", "value"):
+        shapes |= {f"{attention}/{name}/kernel": (4, 2, 2), f"{attention}/{name}/bias": (2, 2)}
+    return {name + ".npy": npy(described(shape=str(shape)), counting(*shape))
+            for name, shape in shapes.items()}
+
+
 def npz_files():
+    model = vit_jax()
+    yield "good-vit-jax", npz(model, zipfile.ZIP_DEFLATED)
+    del model["head/bias.npy"]
+    yield "vit-jax-incomplete", npz(model, zipfile.ZIP_DEFLATED)
     good = npz({"a.npy": npy(), "b/c.npy": npy(described(shape="(6,)"))})
     yield "good", good
     yield "good-deflated", npz({"a.npy": npy()}, zipfile.ZIP_DEFLATED)
@@ -147,7 +178,40 @@ def onnx(*initializers, nodes=(node(),)):
     return field(1, 8) + field(2, "pytorch") + field(7, graph)
 
 
+def constant(name, value):
+    """A Constant of one 64-bit integer."""
+    tensor = field(2, 7) + field(9, struct.pack("<q", value))
+    return field(2, name) + field(4, "Constant") + field(5, field(1, "value") + field(5, tensor))
+
+
+def dinov2():
+    """A whole model, exported as the starter was: 1 layer, 4 wide, 2 heads, 2 × 2 patches."""
+    layer = "encoder.layer.0"
+    shapes = {"embeddings.cls_token": (1, 1, 4),
+              "embeddings.patch_embeddings.projection.weight": (4, 3, 2, 2),
+              "embeddings.patch_embeddings.projection.bias": (4,),
+              "onnx::Concat_1": (1, 1, 4), "onnx::Reshape_2": (1, 4, 4),
+              "layernorm.weight": (4,), "layernorm.bias": (4,),
+              f"{layer}.layer_scale1.lambda1": (4,), f"{layer}.layer_scale2.lambda1": (4,)}
+    nodes = [constant("two", 2), constant("also-two", 2),
+             node("Concat", ("a", "b", "two", "also-two"), f"/{layer}/attention/Concat"),
+             node("Concat", ("onnx::Concat_1", "x"), "/embeddings/Concat_6"),
+             node("Reshape", ("onnx::Reshape_2", "x"), "/embeddings/Reshape_1")]
+    for norm in ("norm1", "norm2"):
+        shapes |= {f"{layer}.{norm}.weight": (4,), f"{layer}.{norm}.bias": (4,)}
+    linears = {f"attention.attention.{name}": (4, 4) for name in ("query", "key", "value")}
+    linears |= {"attention.output.dense": (4, 4), "mlp.fc1": (4, 8), "mlp.fc2": (8, 4)}
+    for name, shape in linears.items():
+        shapes |= {f"onnx::MatMul_{name}": shape, f"{layer}.{name}.bias": shape[1:]}
+        path = "/".join(["", "encoder", "layer.0", *name.split("."), "MatMul"])
+        nodes.append(node("MatMul", ("x", f"onnx::MatMul_{name}"), path))
+    return onnx(*(initializer(name, shape, 1, counting(*shape)) for name, shape in shapes.items()),
+                nodes=nodes)
+
+
 def onnx_files():
+    yield "good-dinov2", dinov2()
+    yield "dinov2-misses-a-bias", dinov2().replace(b"layernorm.bias", b"layernorm.bios")
     good = onnx(initializer())
     yield "good", good
     yield "good-float-data", onnx(initializer("w", (2, 3), 1, None, field(4, FLOATS)))
