@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * Params that lead to every variant of every kernel: what kernels*.c in core/gpu
+ * makes of them on a device is all that a device may be asked to compile.
+ */
+#include "gpu/gpu.h"
+
+typedef struct
+{
+  VtrKernel kernel;
+  union
+  {
+    VtrPatchifyParams patchify;
+    VtrEmbedTokensParams embed_tokens;
+    VtrLayerNormParams layer_norm;
+    VtrMatmulParams matmul;
+    VtrSwigluParams swiglu;
+    VtrRopeParams rope;
+    VtrAttentionParams attention;
+    VtrPoolParams pool;
+    VtrAttentionRowsParams attention_rows;
+    VtrAttentionApplyParams attention_apply;
+    VtrRolloutParams rollout;
+    VtrRolloutSelectParams rollout_select;
+    VtrRolloutWeightsParams rollout_weights;
+    VtrReducePartialsParams reduce_partials;
+  } params;
+} LaunchSample;
+
+extern const LaunchSample launch_samples[];
+extern const guint n_launch_samples;
+
+/* What a device of these @limits would run; aborts if it could not. */
+VtrLaunch launch_sample_choose (const LaunchSample *self, const VtrGpuLimits *limits);
