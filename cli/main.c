@@ -8,8 +8,11 @@
 #include <string.h>
 
 static const CliCommand commands[] = {
+  { "explain", "IMAGE|DIR…",
+    "Shows where a Vision Transformer looks: heatmaps of pictures, as image layers.", cli_explain },
   { "inspect", "MODEL", "Says what a checkpoint is and how it was recognised.", cli_inspect },
   { "models", "", "Lists the installed models.", cli_models },
+  { "import", "FILE|DIR", "Installs a checkpoint under a name.", cli_import },
   { "devices", "", "Lists what can compute.", cli_devices },
   { "bench", "", "Measures how fast a model runs on a device.", cli_bench },
 };

@@ -72,7 +72,6 @@ if has_fuzzer; then
   step 'configuring build-sanitized' configure build-sanitized clang-14 -Dtests=true -Dfuzz=true \
     -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined
   step 'building build-sanitized' ninja -C build-sanitized
-  export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
   run_suites build-sanitized testlog --suite unit --suite fuzz --no-suite gpu
   # Drivers leak, and are gone from memory when it is told what leaked.
   export ASAN_OPTIONS=detect_leaks=0

@@ -272,6 +272,12 @@ read_top (VtrStatement *self,
       !vtr_config_get_string (config, "license", &self->licence, error) ||
       !vtr_config_get_string (config, "global_pool", &self->pool, error))
     return FALSE;
+  if (self->architecture == NULL)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: there is no \"architecture\".",
+                   vtr_config_get_label (config));
+      return FALSE;
+    }
   apply_rules (self, &refused);
   if (refused == NULL)
     return TRUE;

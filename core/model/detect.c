@@ -173,12 +173,16 @@ static void
 note_naming (VtrDetection *self)
 {
   const VtrNaming *naming = self->family->naming;
-  const VtrFound *query = vtr_parts_get (self->parts, VTR_PART_Q, 0);
+  /* A file without layers is refused later, when more is known of it. */
+  const VtrFound *query =
+      self->parts->n_layers > 0 ? vtr_parts_get (self->parts, VTR_PART_Q, 0) : NULL;
 
   vtr_detection_add_reason (self, "tensors named as %s does%s%s%s%s%s", naming->title,
                             naming->worlds[0] != NULL ? ", " : "",
                             naming->worlds[0] != NULL
-                                ? naming->worlds[query->weight != NULL ? query->name : 0]
+                                ? naming
+                                      ->worlds[query != NULL && query->weight != NULL ? query->name
+                                                                                      : 0]
                                 : "",
                             *self->parts->prefix != '\0' ? ", after \"" : "", self->parts->prefix,
                             *self->parts->prefix != '\0' ? "\"" : "");

@@ -147,7 +147,7 @@ vtr_store_from_onnx (GBytes *bytes, const char *label, GError **error)
   gsize size;
   const guint8 *data = g_bytes_get_data (bytes, &size);
   g_autoptr (VtrStore) store = vtr_store_new ("onnx", label);
-  VtrWire wire = { .at = data, .end = data + size };
+  VtrWire wire = { .at = data, .end = size > 0 ? data + size : data }; /* NULL where empty */
   VtrWireField field;
   gboolean has_graph = FALSE;
 

@@ -32,7 +32,6 @@ static void
 vtr_model_init (VtrModel *self)
 {
   g_mutex_init (&self->lock);
-  self->files = g_ptr_array_new_with_free_func (g_free);
 }
 
 static gboolean
@@ -43,13 +42,13 @@ exists (const char *path)
 
 /* A configuration file of @directory; NULL without error where there is none. */
 static VtrConfig *
-read_beside (VtrModel *self, const char *directory, const char *name, GError **error)
+read_beside (GPtrArray *files, const char *directory, const char *name, GError **error)
 {
   g_autofree char *path = g_build_filename (directory, name, NULL);
 
   if (!exists (path))
     return NULL;
-  g_ptr_array_add (self->files, g_strdup (path));
+  g_ptr_array_add (files, g_strdup (path));
   return vtr_config_read (path, error);
 }
 
@@ -97,13 +96,13 @@ find_single (const char *directory)
 
 /* Weights of a directory, as transformers and timm name them. */
 static VtrStore *
-open_weights (VtrModel *self, const char *directory, GError **error)
+open_weights (GPtrArray *files, const char *directory, GError **error)
 {
   g_autofree char *whole = g_build_filename (directory, "model.safetensors", NULL);
   g_autofree char *index = g_build_filename (directory, "model.safetensors.index.json", NULL);
 
   if (!exists (whole) && exists (index))
-    return vtr_store_open_shards (index, self->files, error);
+    return vtr_store_open_shards (index, files, error);
   if (!exists (whole))
     {
       g_free (whole);
@@ -114,7 +113,7 @@ open_weights (VtrModel *self, const char *directory, GError **error)
       refuse_directory (directory, error);
       return NULL;
     }
-  g_ptr_array_add (self->files, g_strdup (whole));
+  g_ptr_array_add (files, g_strdup (whole));
   return vtr_store_open_file (whole, error);
 }
 
@@ -129,32 +128,32 @@ is_directory_model (const char *path, const char *directory)
          (strcmp (base, "model.safetensors") == 0 || single != NULL);
 }
 
-static gboolean
-open_paths (VtrModel *self, VtrConfig **config, VtrConfig **preprocessor, GError **error)
+static VtrStore *
+open_paths (const char *path,
+            GPtrArray *files,
+            VtrConfig **config,
+            VtrConfig **preprocessor,
+            GError **error)
 {
   g_autoptr (GError) local = NULL;
-  const gboolean is_directory = g_file_test (self->path, G_FILE_TEST_IS_DIR);
-  g_autofree char *directory =
-      is_directory ? g_strdup (self->path) : g_path_get_dirname (self->path);
+  const gboolean is_directory = g_file_test (path, G_FILE_TEST_IS_DIR);
+  g_autofree char *directory = is_directory ? g_strdup (path) : g_path_get_dirname (path);
+  g_autoptr (VtrStore) store =
+      is_directory ? open_weights (files, directory, error) : vtr_store_open_file (path, error);
 
-  if (is_directory)
-    self->store = open_weights (self, directory, error);
-  else
-    {
-      g_ptr_array_add (self->files, g_strdup (self->path));
-      self->store = vtr_store_open_file (self->path, error);
-    }
-  if (self->store == NULL)
-    return FALSE;
-  if (!is_directory && !is_directory_model (self->path, directory))
-    return TRUE;
-  *config = read_beside (self, directory, "config.json", &local);
+  if (store == NULL)
+    return NULL;
+  if (!is_directory)
+    g_ptr_array_add (files, g_strdup (path));
+  if (!is_directory && !is_directory_model (path, directory))
+    return g_steal_pointer (&store);
+  *config = read_beside (files, directory, "config.json", &local);
   if (local == NULL)
-    *preprocessor = read_beside (self, directory, "preprocessor_config.json", &local);
+    *preprocessor = read_beside (files, directory, "preprocessor_config.json", &local);
   if (local == NULL)
-    return TRUE;
+    return g_steal_pointer (&store);
   g_propagate_error (error, g_steal_pointer (&local));
-  return FALSE;
+  return NULL;
 }
 
 /* "dinov2-small" of ".../dinov2-small/" and of ".../dinov2-small.safetensors" */
@@ -171,29 +170,49 @@ name_of_path (const char *path)
 }
 
 VtrModel *
+vtr_model_new_from_store (VtrStore *store,
+                          VtrConfig *config,
+                          VtrConfig *preprocessor,
+                          const char *path,
+                          GError **error)
+{
+  g_autoptr (VtrModel) self = g_object_new (VTR_TYPE_MODEL, NULL);
+
+  self->path = g_strdup (path);
+  self->name = name_of_path (path);
+  self->store = store;
+  if (!vtr_detection_init (&self->found, store, config, preprocessor, error))
+    return NULL;
+  g_info ("%s: %s, %u layers, %u wide", path, self->found.family->name, self->found.arch.n_layers,
+          self->found.arch.hidden_size);
+  return g_steal_pointer (&self);
+}
+
+VtrModel *
 vtr_model_open (const char *path, GError **error)
 {
   g_return_val_if_fail (path != NULL, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  g_autoptr (VtrModel) self = g_object_new (VTR_TYPE_MODEL, NULL);
   g_autoptr (VtrConfig) config = NULL;
   g_autoptr (VtrConfig) preprocessor = NULL;
+  g_autoptr (GPtrArray) files = g_ptr_array_new_with_free_func (g_free);
 
-  self->path = g_strdup (path);
-  self->name = name_of_path (path);
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     {
       g_set_error (error, VTR_ERROR, VTR_ERROR_NOT_FOUND, "%s: there is no such file or directory.",
                    path);
       return NULL;
     }
-  if (!open_paths (self, &config, &preprocessor, error) ||
-      !vtr_detection_init (&self->found, self->store, config, preprocessor, error))
+  g_autoptr (VtrStore) store = open_paths (path, files, &config, &preprocessor, error);
+  if (store == NULL)
     return NULL;
-  g_info ("%s: %s, %u layers, %u wide", path, self->found.family->name, self->found.arch.n_layers,
-          self->found.arch.hidden_size);
-  return g_steal_pointer (&self);
+
+  VtrModel *self =
+      vtr_model_new_from_store (g_steal_pointer (&store), config, preprocessor, path, error);
+  if (self != NULL)
+    self->files = g_steal_pointer (&files);
+  return self;
 }
 
 const VtrArch *

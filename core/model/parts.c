@@ -191,6 +191,13 @@ vtr_parts_format_names (const VtrParts *self, VtrPart part, guint layer, gboolea
   return g_string_free (text, FALSE);
 }
 
+char *
+vtr_parts_format_name (const VtrParts *self, VtrPart part, guint layer, gboolean bias)
+{
+  return format_name ("", vtr_naming_find (self->naming, part)->names[0], layer,
+                      bias ? self->naming->bias : weight_suffix (self->naming, part));
+}
+
 void
 vtr_parts_get_shape (const VtrParts *self,
                      VtrPart part,

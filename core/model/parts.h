@@ -46,6 +46,9 @@ const VtrFound *vtr_parts_get (const VtrParts *self, VtrPart part, guint layer);
 /* The names that a part was looked for by, for messages. */
 char *vtr_parts_format_names (const VtrParts *self, VtrPart part, guint layer, gboolean bias);
 
+/* The first of these names, without a prefix: as the family's files on the hub have it. */
+char *vtr_parts_format_name (const VtrParts *self, VtrPart part, guint layer, gboolean bias);
+
 /* Rows and columns that the weight of a part has as a matrix [out][in]; a tensor that is no matrix
  * is one column. */
 void vtr_parts_get_shape (const VtrParts *self,

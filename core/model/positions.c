@@ -154,15 +154,15 @@ gather (const Taps *taps, guint index, const float *in, gsize stride, guint d, f
     }
 }
 
-/* in [in_rows][in_columns][d] → [n_rows][n_columns][d]: columns first, as PyTorch does. */
-static float *
-resample (VtrPositionRule rule,
-          const float *in,
-          guint in_rows,
-          guint in_columns,
-          guint n_rows,
-          guint n_columns,
-          guint d)
+/* Columns first, as PyTorch does. */
+float *
+vtr_positions_resample (VtrPositionRule rule,
+                        const float *in,
+                        guint in_rows,
+                        guint in_columns,
+                        guint n_rows,
+                        guint n_columns,
+                        guint d)
 {
   g_auto (Taps) horizontal = { 0 };
   g_auto (Taps) vertical = { 0 };
@@ -227,8 +227,8 @@ vtr_model_make_positions (VtrModel *self, guint n_rows, guint n_columns, GError 
   const float *patches = table + (gsize) n_prefix_rows (arch) * d;
   if (n_rows == arch->grid_rows && n_columns == arch->grid_columns)
     return g_memdup2 (patches, size);
-  return resample (arch->positions, patches, arch->grid_rows, arch->grid_columns, n_rows, n_columns,
-                   d);
+  return vtr_positions_resample (arch->positions, patches, arch->grid_rows, arch->grid_columns,
+                                 n_rows, n_columns, d);
 }
 
 float *
@@ -265,22 +265,33 @@ vtr_model_make_prefix (VtrModel *self, GError **error)
   return g_steal_pointer (&prefix);
 }
 
-/* [head_size/4]: angular frequency of each pair, from the file or theta^(-4k/head_size). */
-static float *
-make_frequencies (VtrModel *self, GError **error)
+float *
+vtr_rope_make (double theta, const float *periods, guint n_rows, guint n_columns, guint head_size)
 {
-  const VtrArch *arch = &self->found.arch;
-  const VtrStored *stored = vtr_parts_get (self->found.parts, VTR_PART_PERIODS, 0)->weight;
-  const guint n = arch->head_size / 4;
-  g_autofree float *frequencies = g_new (float, n);
+  const gsize n = (gsize) n_rows * n_columns;
+  const guint quarter = head_size / 4;
+  g_autofree float *frequencies = g_new (float, quarter);
+  float *out = g_new (float, 2 * n * head_size);
 
-  if (stored != NULL && !vtr_model_read_stored (self, stored, frequencies, error))
-    return NULL;
-  for (guint k = 0; k < n; k++)
-    frequencies[k] = 1.0f / (stored != NULL ? frequencies[k]
-                                            : powf ((float) arch->rope_theta,
-                                                    (float) (k * 4.0 / arch->head_size)));
-  return g_steal_pointer (&frequencies);
+  for (guint k = 0; k < quarter; k++)
+    frequencies[k] =
+        1.0f / (periods != NULL ? periods[k] : powf ((float) theta, (float) (k * 4.0 / head_size)));
+
+  /* Angles [y‖x], twice over: 2π·coordinate·frequency, coordinates of centres in -1..1. */
+  for (gsize patch = 0; patch < n; patch++)
+    {
+      const float y = ((float) (patch / n_columns) + 0.5f) / (float) n_rows * 2.0f - 1.0f;
+      const float x = ((float) (patch % n_columns) + 0.5f) / (float) n_columns * 2.0f - 1.0f;
+      for (guint i = 0; i < head_size; i++)
+        {
+          const guint k = i % (head_size / 2);
+          const float turn = (float) (2.0 * G_PI) * (k < quarter ? y : x);
+          const float angle = turn * frequencies[k % quarter];
+          out[patch * head_size + i] = cosf (angle);
+          out[(n + patch) * head_size + i] = sinf (angle);
+        }
+    }
+  return out;
 }
 
 float *
@@ -289,9 +300,9 @@ vtr_model_make_rope (VtrModel *self, guint n_rows, guint n_columns, GError **err
   g_return_val_if_fail (VTR_IS_MODEL (self) && n_rows > 0 && n_columns > 0, NULL);
 
   const VtrArch *arch = &self->found.arch;
-  const guint hd = arch->head_size;
-  const guint quarter = hd / 4;
-  guint64 shape[] = { 2, n_rows, n_columns, hd };
+  const VtrStored *stored = vtr_parts_get (self->found.parts, VTR_PART_PERIODS, 0)->weight;
+  const guint64 shape[] = { 2, n_rows, n_columns, arch->head_size };
+  g_autofree float *periods = NULL;
   gsize size;
 
   if (arch->rope_theta == 0.0)
@@ -302,25 +313,11 @@ vtr_model_make_rope (VtrModel *self, guint n_rows, guint n_columns, GError **err
                    "RoPE for %u × %u patches is larger than memory can be.", n_columns, n_rows);
       return NULL;
     }
-  g_autofree float *frequencies = make_frequencies (self, error);
-  if (frequencies == NULL)
-    return NULL;
-
-  /* Angles [y‖x], twice over: 2π·coordinate·frequency, coordinates of centres in -1..1. */
-  float *out = g_malloc (size);
-  const gsize n = (gsize) n_rows * n_columns;
-  for (gsize patch = 0; patch < n; patch++)
+  if (stored != NULL)
     {
-      const float y = ((float) (patch / n_columns) + 0.5f) / (float) n_rows * 2.0f - 1.0f;
-      const float x = ((float) (patch % n_columns) + 0.5f) / (float) n_columns * 2.0f - 1.0f;
-      for (guint i = 0; i < hd; i++)
-        {
-          const guint k = i % (hd / 2);
-          const float angle =
-              (float) (2.0 * G_PI) * (k < quarter ? y : x) * frequencies[k % quarter];
-          out[patch * hd + i] = cosf (angle);
-          out[(n + patch) * hd + i] = sinf (angle);
-        }
+      periods = g_new (float, stored->n_values);
+      if (!vtr_model_read_stored (self, stored, periods, error))
+        return NULL;
     }
-  return out;
+  return vtr_rope_make (arch->rope_theta, periods, n_rows, n_columns, arch->head_size);
 }

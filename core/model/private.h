@@ -24,3 +24,41 @@ struct _VtrModel
 /* All values of one tensor as f32, checked for NaN and infinity. */
 gboolean
 vtr_model_read_stored (VtrModel *self, const VtrStored *stored, float *out, GError **error);
+
+/* The weight of one part in PyTorch's layout: a matrix as [out][in], patches as [out][3][p][p]. */
+gboolean vtr_model_read_part (VtrModel *self,
+                              VtrPart part,
+                              const VtrStored *stored,
+                              float *out,
+                              GError **error);
+
+/* save-config.c: JSON as transformers would write it for a model of this architecture. */
+char *vtr_model_make_config (VtrModel *self);
+char *vtr_model_make_preprocessor_config (VtrModel *self);
+
+/* save-weights.c: all tensors as F32 under transformers' names. */
+gboolean vtr_model_save_weights (VtrModel *self,
+                                 const char *path,
+                                 const VtrProgress *progress,
+                                 GError **error);
+
+/* A model of what has been read already.  Takes the store; @path names it. */
+VtrModel *vtr_model_new_from_store (VtrStore *store,
+                                    VtrConfig *config,
+                                    VtrConfig *preprocessor,
+                                    const char *path,
+                                    GError **error);
+
+/* positions.c: a table [in_rows][in_columns][d] brought to [n_rows][n_columns][d]. */
+float *vtr_positions_resample (VtrPositionRule rule,
+                               const float *in,
+                               guint in_rows,
+                               guint in_columns,
+                               guint n_rows,
+                               guint n_columns,
+                               guint d);
+
+/* [2][n_rows·n_columns][head_size]: cos, sin; @periods [head_size/4] may be NULL, then
+ * theta^(4k/head_size). */
+float *
+vtr_rope_make (double theta, const float *periods, guint n_rows, guint n_columns, guint head_size);

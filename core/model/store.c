@@ -224,7 +224,9 @@ vtr_store_read (VtrStore *self, const VtrStored *stored, GError **error)
     }
   if (bytes == NULL)
     return NULL;
-  if (stored->fortran && stored->n_dims > 1)
+  /* Of a type that is no weight the bytes are not taken apart. */
+  if (stored->fortran && stored->n_dims > 1 && g_bytes_get_size (bytes) > 0 &&
+      stored->dtype != VTR_DTYPE_OTHER)
     return to_c_order (stored, bytes);
   return g_steal_pointer (&bytes);
 }

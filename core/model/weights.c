@@ -204,8 +204,12 @@ transpose_patch (const float *from, gsize n_pixels, gsize d, float *to)
         to[(i * 3 + channel) * n_pixels + pixel] = from[(pixel * 3 + channel) * d + i];
 }
 
-static gboolean
-read_part_weight (VtrModel *self, VtrPart part, const VtrStored *stored, float *out, GError **error)
+gboolean
+vtr_model_read_part (VtrModel *self,
+                     VtrPart part,
+                     const VtrStored *stored,
+                     float *out,
+                     GError **error)
 {
   const VtrParts *parts = self->found.parts;
   guint64 n_out, n_in;
@@ -249,7 +253,7 @@ read_part (VtrModel *self,
 {
   if (source == FROM_BIAS)
     return found->bias == NULL || vtr_model_read_stored (self, found->bias, out, error);
-  if (!read_part_weight (self, part, found->weight, out, error))
+  if (!vtr_model_read_part (self, part, found->weight, out, error))
     return FALSE;
   return source == FROM_WEIGHT || found->bias == NULL ||
          vtr_model_read_stored (self, found->bias, out + found->weight->n_values, error);

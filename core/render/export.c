@@ -111,7 +111,8 @@ static const struct
 gboolean
 vtr_export_flags_parse (const char *text, VtrExportFlags *flags, GError **error)
 {
-  g_auto (GStrv) words = g_strsplit (text, ",", -1);
+  /* No text at all is one word that is empty, and refused as such. */
+  g_auto (GStrv) words = g_strsplit (*text == '\0' ? " " : text, ",", -1);
   VtrExportFlags parsed = 0;
 
   g_return_val_if_fail (flags != NULL, FALSE);

@@ -242,8 +242,8 @@ def onnx_files():
 # ---------------------------------------------------------------- config (JSON)
 
 def config_files():
-    good = {"model_type": "dinov2", "hidden_size": 48, "num_hidden_layers": 2,
-            "num_attention_heads": 3, "patch_size": 14, "image_size": 56, "hidden_act": "gelu",
+    good = {"model_type": "dinov2", "hidden_size": 6, "num_hidden_layers": 1,
+            "num_attention_heads": 3, "patch_size": 2, "image_size": 4, "hidden_act": "gelu",
             "layer_norm_eps": 1e-6, "mlp_ratio": 4, "use_swiglu_ffn": False,
             "id2label": {"0": "cat", "1": "dog"}}
     timm = {"architecture": "vit_tiny_patch16_224", "num_classes": 10, "num_features": 48,

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "common.h"
+#include "explain-options.h"
+#include "inputs.h"
+#include "interrupt.h"
+#include "pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const status_names[] = {
+  [CLI_PICTURE_OPEN] = "open",
+  [CLI_PICTURE_DONE] = "done",
+  [CLI_PICTURE_SKIPPED] = "skipped",
+  [CLI_PICTURE_FAILED] = "failed",
+};
+
+static guint
+count (GPtrArray *pictures, CliPictureStatus status)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < pictures->len; i++)
+    n += ((const CliPicture *) g_ptr_array_index (pictures, i))->status == status;
+  return n;
+}
+
+static void
+print_files (const CliPicture *picture, gpointer data)
+{
+  const CliExplainOptions *options = data;
+
+  if (options->json || options->quiet || picture->status != CLI_PICTURE_DONE)
+    return;
+  for (guint i = 0; picture->files[i] != NULL; i++)
+    puts (picture->files[i]);
+  fflush (stdout);
+}
+
+static void
+add_json (JsonBuilder *builder, const CliPicture *picture, VtrDevice *device, VtrModel *model)
+{
+  const gboolean computed = picture->n_rows > 0;
+  g_autofree char *path = cli_name_to_text (picture->path);
+
+  json_builder_begin_object (builder);
+  cli_json_string (builder, "picture", path);
+  cli_json_string (builder, "status", status_names[picture->status]);
+  cli_json_string (builder, "error", picture->error == NULL ? NULL : picture->error->message);
+  json_builder_set_member_name (builder, "files");
+  json_builder_begin_array (builder);
+  for (guint i = 0; picture->files != NULL && picture->files[i] != NULL; i++)
+    {
+      g_autofree char *file = cli_name_to_text (picture->files[i]);
+      json_builder_add_string_value (builder, file);
+    }
+  json_builder_end_array (builder);
+  cli_json_string (builder, "model", vtr_model_get_name (model));
+  cli_json_string (builder, "device", vtr_device_get_info (device)->name);
+  if (computed)
+    {
+      cli_json_integer (builder, "rows", picture->n_rows);
+      cli_json_integer (builder, "columns", picture->n_columns);
+      cli_json_integer (builder, "planned_bytes", picture->planned_bytes);
+      cli_json_integer (builder, "peak_bytes", picture->peak_bytes);
+    }
+  json_builder_end_object (builder);
+}
+
+static void
+print_json (GPtrArray *pictures, VtrDevice *device, VtrModel *model)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < pictures->len; i++)
+    add_json (builder, g_ptr_array_index (pictures, i), device, model);
+  json_builder_end_array (builder);
+  cli_print_json (builder);
+}
+
+static void
+list_failures (GPtrArray *pictures)
+{
+  const guint n_failed = count (pictures, CLI_PICTURE_FAILED);
+
+  if (n_failed == 0)
+    return;
+  if (pictures->len > 1)
+    cli_say ("%u of %u pictures failed:", n_failed, pictures->len);
+  for (guint i = 0; i < pictures->len; i++)
+    {
+      const CliPicture *picture = g_ptr_array_index (pictures, i);
+      if (picture->status != CLI_PICTURE_FAILED)
+        continue;
+      if (strstr (picture->error->message, picture->path) != NULL)
+        cli_say ("%s", picture->error->message);
+      else
+        cli_say ("%s: %s", picture->path, picture->error->message);
+    }
+}
+
+/* What the pipeline made of it, in words and as the code to end with. */
+static CliExit
+conclude (const CliExplainOptions *options, GPtrArray *pictures, const GError *error)
+{
+  const guint n_finished =
+      count (pictures, CLI_PICTURE_DONE) + count (pictures, CLI_PICTURE_SKIPPED);
+  const guint n_failed = count (pictures, CLI_PICTURE_FAILED);
+
+  list_failures (pictures);
+  if (error == NULL)
+    return n_failed > 0 ? CLI_EXIT_FAILED : CLI_EXIT_DONE;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      cli_say ("Stopped: %u of %u pictures are done; --resume goes on from here.", n_finished,
+               pictures->len);
+      return CLI_EXIT_CANCELLED;
+    }
+  const CliExit code = cli_fail (error);
+  if (n_finished > 0 && !options->quiet)
+    cli_say ("%u of %u pictures are done.", n_finished, pictures->len);
+  return code;
+}
+
+CliExit
+cli_explain (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (CliExplainOptions) options = cli_explain_options_new (argc, argv, &error);
+  if (options == NULL)
+    return cli_fail (error);
+
+  g_autoptr (GCancellable) cancellable = cli_interrupt_watch ();
+  g_autoptr (VtrModel) model = cli_open_model (options->model, &error);
+  if (model == NULL || !cli_make_folder (options->output, &error))
+    return cli_fail (error);
+  const gboolean silent = options->quiet || options->json;
+  g_autoptr (VtrDevice) device = cli_open_device (options->device, silent, &error);
+  if (device == NULL)
+    return cli_fail (error);
+
+  g_autoptr (CliProgress) progress = cli_progress_new (options->quiet);
+  g_autoptr (GPtrArray) pictures =
+      cli_inputs_collect (options->inputs, options->recursive, options->output);
+  const CliPipelineJob job = {
+    .options = options,
+    .pictures = pictures,
+    .device = device,
+    .model = model,
+    .finished = print_files,
+    .finished_data = options,
+    .progress = progress,
+    .cancellable = cancellable,
+  };
+
+  cli_pipeline_run (&job, &error);
+  const CliExit code = conclude (options, pictures, error);
+  if (options->json)
+    print_json (pictures, device, model);
+  return code;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "explain-options.h"
+#include "common.h"
+#include "method-options.h"
+
+#include <string.h>
+
+#define DEFAULT_WRITE "overlay,map,layers,json"
+#define DEFAULT_OUTPUT "vitreous-out"
+#define DEFAULT_OPACITY 0.6
+
+#define MAX_JOBS 256
+#define MAX_SIZE 16384
+
+/* A number that was not given. */
+#define UNSET G_MININT
+
+static const char *const fits[] = {
+  [VTR_FIT_COVER] = "cover",
+  [VTR_FIT_TRAIN] = "train",
+  [VTR_FIT_STRETCH] = "stretch",
+};
+
+/* Where GLib puts what the user wrote. */
+static struct
+{
+  char *model, *fit, *device, *precision, *colormap, *write, *output, *target;
+  int size, batch, jobs;
+  double opacity;
+  gboolean save_matrix, recursive, resume, json, quiet, score;
+} given = { .size = UNSET, .batch = UNSET, .jobs = UNSET, .opacity = DEFAULT_OPACITY };
+
+/* clang-format off */
+static const GOptionEntry entries[] = {
+  { "model", 'm', 0, G_OPTION_ARG_FILENAME, &given.model,
+    "A folder, a file or the name of an installed model. Default: what the environment variable "
+    "VITREOUS_MODEL says, else the only model installed, else “starter”.", "MODEL" },
+  { "fit", 0, 0, G_OPTION_ARG_STRING, &given.fit,
+    "How a picture is brought to the model's scale. cover: the whole picture at the trained scale; "
+    "train: the resize and crop of the training; stretch: squashed to the trained size. "
+    "Default: cover.", "cover|train|stretch" },
+  { "size", 0, 0, G_OPTION_ARG_INT, &given.size,
+    "The short edge the model sees, for stretch both edges. Default: the trained one.", "PX" },
+  { "device", 0, 0, G_OPTION_ARG_STRING, &given.device,
+    "Where to compute; “vitreous devices” lists what there is. Default: auto.",
+    "auto|vulkan|vulkan:N" },
+  { "precision", 0, 0, G_OPTION_ARG_STRING, &given.precision,
+    "The type numbers are computed in. Default: f32.", "f32" },
+  { "colormap", 0, 0, G_OPTION_ARG_STRING, &given.colormap, NULL, NULL },
+  { "opacity", 0, 0, G_OPTION_ARG_DOUBLE, &given.opacity,
+    "Opacity of the map over the picture, from 0 to 1. Default: 0.6.", "NUMBER" },
+  { "write", 0, 0, G_OPTION_ARG_STRING, &given.write,
+    "Which files to write, any of overlay, map, layers, sheet, npz and json with commas between "
+    "them. Default: " DEFAULT_WRITE ".", "LIST" },
+  { "output", 'o', 0, G_OPTION_ARG_FILENAME, &given.output,
+    "The folder to write to, made if need be. Default: " DEFAULT_OUTPUT ".", "DIR" },
+  { "save-matrix", 0, 0, G_OPTION_ARG_NONE, &given.save_matrix,
+    "Write STEM.npz, with the whole attention matrices of the layers asked for in it.", NULL },
+  { "batch", 0, 0, G_OPTION_ARG_INT, &given.batch,
+    "How many pictures are computed together, 1 to 32. Default: 8 on a GPU, 1 on a software "
+    "driver or with --save-matrix.", "N" },
+  { "jobs", 0, 0, G_OPTION_ARG_INT, &given.jobs,
+    "How many threads read and write pictures. Default: as many as there are processors.", "N" },
+  { "recursive", 'r', 0, G_OPTION_ARG_NONE, &given.recursive,
+    "Search the folders in folders, too.", NULL },
+  { "resume", 0, 0, G_OPTION_ARG_NONE, &given.resume,
+    "Skip pictures whose files an earlier run has written, with the same model and options as far "
+    "as STEM.json tells.", NULL },
+  { "json", 0, 0, G_OPTION_ARG_NONE, &given.json, "Answer with one JSON document.", NULL },
+  { "quiet", 'q', 0, G_OPTION_ARG_NONE, &given.quiet, "Say only what went wrong.", NULL },
+  { "target", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &given.target, NULL, NULL },
+  { "score", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &given.score, NULL, NULL },
+};
+/* clang-format on */
+
+/*
+ * The entries above, those of the methods between them, with the colormaps the library has.
+ * The texts are made once and live as long as the program.
+ */
+static GOptionEntry *
+make_entries (void)
+{
+  GArray *all = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+
+  for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
+    {
+      GOptionEntry entry = entries[i];
+
+      if (entry.arg_data == &given.colormap)
+        {
+          entry.description =
+              g_strdup_printf ("Colours of the map. Default: %s.", vtr_colormap_list ()[0]);
+          entry.arg_description = g_strjoinv ("|", (char **) vtr_colormap_list ());
+        }
+      g_array_append_val (all, entry);
+      if (entry.arg_data == &given.model)
+        cli_method_options_add (all);
+    }
+  return (GOptionEntry *) g_array_free (all, FALSE);
+}
+
+static gboolean
+find_fit (CliExplainOptions *self, GError **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (fits); i++)
+    if (given.fit == NULL || strcmp (given.fit, fits[i]) == 0)
+      {
+        self->fit = (VtrFit) i;
+        return TRUE;
+      }
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               "--fit “%s” is not understood: it is cover, train or stretch.", given.fit);
+  return FALSE;
+}
+
+/* 1 to @max, or 0 where it was not given. */
+static gboolean
+check_count (const char *option, int value, int max, guint *out, GError **error)
+{
+  if (value == UNSET)
+    {
+      *out = 0;
+      return TRUE;
+    }
+  if (value < 1 || value > max)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE, "--%s %d is out of range: it is 1 to %d.",
+                   option, value, max);
+      return FALSE;
+    }
+  *out = (guint) value;
+  return TRUE;
+}
+
+static gboolean
+check_looks (CliExplainOptions *self, GError **error)
+{
+  const char *const *colormaps = vtr_colormap_list ();
+
+  self->colormap = given.colormap == NULL ? colormaps[0] : given.colormap;
+  self->opacity = given.opacity;
+  if (!g_strv_contains (colormaps, self->colormap))
+    {
+      g_autofree char *known = g_strjoinv (", ", (char **) colormaps);
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE, "There is no colormap “%s”: there are %s.",
+                   self->colormap, known);
+      return FALSE;
+    }
+  if (!(self->opacity >= 0.0 && self->opacity <= 1.0))
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE, "--opacity %g is out of range: it is 0 to 1.",
+                   self->opacity);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* What the design promises and this version has not got yet is told apart from a slip. */
+static gboolean
+check_not_yet (GError **error)
+{
+  if (given.target != NULL || given.score)
+    g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                 "This version does not have --%s yet: it shows where a model looks, not yet for "
+                 "which class and how faithfully.",
+                 given.score ? "score" : "target");
+  else if (given.precision != NULL && strcmp (given.precision, "f32") != 0)
+    g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                 "This version does not have --precision %s: it computes in f32.", given.precision);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+CliExplainOptions *
+cli_explain_options_new (int argc, char **argv, GError **error)
+{
+  g_autoptr (CliExplainOptions) self = g_new0 (CliExplainOptions, 1);
+
+  self->inputs = cli_parse (argc, argv, make_entries (), 1, G_MAXUINT, error);
+  if (self->inputs == NULL || !find_fit (self, error) || !check_looks (self, error) ||
+      !check_not_yet (error) || !cli_check_device (given.device, error) ||
+      !check_count ("size", given.size, MAX_SIZE, &self->size, error) ||
+      !check_count ("batch", given.batch, VTR_MAX_BATCH, &self->batch, error) ||
+      !check_count ("jobs", given.jobs, MAX_JOBS, &self->jobs, error))
+    return NULL;
+
+  self->method = cli_method_options_make (error);
+  if (self->method == NULL)
+    return NULL;
+
+  self->write_text = given.write == NULL ? DEFAULT_WRITE : given.write;
+  if (!vtr_export_flags_parse (self->write_text, &self->write, error))
+    return NULL;
+  if (given.save_matrix)
+    {
+      self->keep |= VTR_EXPLAIN_MATRIX;
+      self->write |= VTR_EXPORT_NPZ;
+    }
+  if (self->jobs == 0)
+    self->jobs = MIN (g_get_num_processors (), MAX_JOBS);
+  self->model = given.model;
+  self->device = given.device;
+  self->output = given.output == NULL ? DEFAULT_OUTPUT : given.output;
+  self->recursive = given.recursive;
+  self->resume = given.resume;
+  self->json = given.json;
+  self->quiet = given.quiet;
+  return g_steal_pointer (&self);
+}
+
+void
+cli_explain_options_free (CliExplainOptions *self)
+{
+  if (self == NULL)
+    return;
+  g_clear_object (&self->method);
+  g_strfreev (self->inputs);
+  g_free (self);
+}
+
+gboolean
+cli_explain_options_are_of_all (const CliExplainOptions *self)
+{
+  const char *query = vtr_method_get (self->method, "query");
+
+  return query == NULL || strchr (query, ',') == NULL;
+}
+
+const char *
+cli_fit_to_text (VtrFit fit)
+{
+  return fits[fit];
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+#include <vitreous/vitreous.h>
+
+/* What `explain` was told, checked as far as it can be without a model. */
+typedef struct
+{
+  char **inputs;
+  char *model;  /* NULL for the installed one */
+  char *device; /* NULL for auto */
+  VtrMethod *method;
+  VtrFit fit;
+  guint size;  /* pixels, 0 for the trained one */
+  guint batch; /* 0 for what suits the device */
+  guint jobs;
+  VtrExportFlags write;
+  const char *write_text; /* @write as the user wrote it */
+  VtrExplainFlags keep;
+  const char *colormap;
+  double opacity;
+  const char *output;
+  gboolean recursive;
+  gboolean resume;
+  gboolean json;
+  gboolean quiet;
+} CliExplainOptions;
+
+/* Fails with VTR_ERROR_USAGE. */
+CliExplainOptions *cli_explain_options_new (int argc, char **argv, GError **error);
+
+void cli_explain_options_free (CliExplainOptions *self);
+
+/* The word that --fit takes. */
+const char *cli_fit_to_text (VtrFit fit);
+
+/* Whether a wrong parameter is wrong for every picture: only a pixel may lie outside of some. */
+gboolean cli_explain_options_are_of_all (const CliExplainOptions *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliExplainOptions, cli_explain_options_free)

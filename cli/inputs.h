@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+#include <vitreous/vitreous.h>
+
+typedef enum
+{
+  CLI_PICTURE_OPEN,    /* nothing has come of it yet */
+  CLI_PICTURE_DONE,    /* files are written */
+  CLI_PICTURE_SKIPPED, /* files are there from an earlier run */
+  CLI_PICTURE_FAILED,  /* error says why */
+} CliPictureStatus;
+
+/* A picture and what became of it. */
+typedef struct
+{
+  char *path;
+  char *stem; /* of its files, output folder included */
+  CliPictureStatus status;
+  GError *error;
+  char **files; /* written, or found by --resume */
+  guint64 planned_bytes;
+  guint64 peak_bytes;
+  guint n_rows; /* of patches */
+  guint n_columns;
+} CliPicture;
+
+/*
+ * cli_inputs_collect:
+ * @arguments: NULL-terminated, files and folders
+ * @recursive: whether folders in folders count
+ * @output: the folder to write to; never searched for pictures
+ *
+ * A folder stands for its pictures, by name.  What cannot be searched becomes a picture that
+ * has failed.  No two pictures get one stem, and no stem leads to a file that is an input.
+ *
+ * Returns: (transfer full) (element-type CliPicture): the pictures, in order
+ */
+GPtrArray *cli_inputs_collect (char **arguments, gboolean recursive, const char *output);
+
+/* The paths vtr_export() writes for a stem.  Transfer full. */
+char **cli_files_of (const char *stem, VtrExportFlags flags);

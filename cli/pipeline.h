@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * Many pictures, three things at once: threads decode and resize, the device computes, threads
+ * write files.  What is under way is bounded, so memory does not grow with the pictures.
+ *
+ *        ┌────────── threads ─────────┐   ┌─ caller's thread ─┐   ┌── threads ──┐
+ *   path → VtrImage → VtrInput → (in order, by batches) → VtrExplanation → STEM.*
+ */
+#include "explain-options.h"
+#include "inputs.h"
+#include "progress.h"
+
+/* Told of each picture when it is done, skipped or has failed, in order, by the caller's thread. */
+typedef void (*CliPictureFunc) (const CliPicture *picture, gpointer data);
+
+typedef struct
+{
+  const CliExplainOptions *options;
+  GPtrArray *pictures; /* of CliPicture; their results are filled in */
+  VtrDevice *device;
+  VtrModel *model;
+  CliPictureFunc finished;
+  gpointer finished_data;
+  CliProgress *progress;
+  GCancellable *cancellable;
+} CliPipelineJob;
+
+/*
+ * Explains and writes all pictures.  What is wrong with one is noted in it; fails only with what
+ * stops them all: no device any more, parameters the model has no answer to, or cancelled.
+ * What was under way is then complete or gone.
+ */
+gboolean cli_pipeline_run (const CliPipelineJob *job, GError **error);

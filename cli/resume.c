@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "resume.h"
+#include "recipe.h"
+#include "common.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* Whether all files are there and none is older than the picture. */
+static gboolean
+are_there (char **files, const char *picture)
+{
+  GStatBuf picture_stat;
+
+  if (g_stat (picture, &picture_stat) != 0)
+    return FALSE;
+  for (guint i = 0; files[i] != NULL; i++)
+    {
+      GStatBuf file_stat;
+      if (g_stat (files[i], &file_stat) != 0 || file_stat.st_mtime < picture_stat.st_mtime)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Where in a command the value of --write is; @n where it has none. */
+static guint
+find_write (char **command, guint n)
+{
+  for (guint i = 1; i < n; i++)
+    if (strcmp (command[i - 1], "--write") == 0)
+      return i;
+  return n;
+}
+
+/* Whether two command lines differ at most in that the earlier one wrote more. */
+static gboolean
+covers (char **earlier, char **now, VtrExportFlags asked)
+{
+  const guint n = g_strv_length (now);
+  const guint write = find_write (now, n);
+  VtrExportFlags written;
+
+  if (g_strv_length (earlier) != n || write == n || find_write (earlier, n) != write)
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    if (i != write && strcmp (earlier[i], now[i]) != 0)
+      return FALSE;
+  if (!vtr_export_flags_parse (earlier[write], &written, NULL))
+    return FALSE;
+  /* Which writes the .npz unasked; both have it, or they would differ. */
+  if (g_strv_contains ((const char *const *) now, "--save-matrix"))
+    asked &= ~VTR_EXPORT_NPZ;
+  return (asked & ~written) == 0;
+}
+
+/* The string at member @inner of the object at member @outer, or of the root where that is NULL. */
+static const char *
+look_up (JsonObject *root, const char *outer, const char *inner)
+{
+  JsonObject *object = root;
+
+  if (outer != NULL)
+    {
+      JsonNode *node = json_object_get_member (root, outer);
+      if (node == NULL || !JSON_NODE_HOLDS_OBJECT (node))
+        return NULL;
+      object = json_node_get_object (node);
+    }
+  JsonNode *value = json_object_get_member (object, inner);
+  if (value == NULL || json_node_get_value_type (value) != G_TYPE_STRING)
+    return NULL;
+  return json_node_get_string (value);
+}
+
+/* Whether STEM.json tells of the same program, model and parameters. */
+static gboolean
+tells_the_same (const CliPicture *picture, const CliExplainOptions *options, VtrModel *model)
+{
+  g_auto (GStrv) file = cli_files_of (picture->stem, VTR_EXPORT_JSON);
+  g_auto (GStrv) now = cli_recipe_new (options, model, picture->path);
+  g_auto (GStrv) earlier = NULL;
+  g_autoptr (JsonParser) parser = json_parser_new ();
+
+  if (!json_parser_load_from_file (parser, file[0], NULL))
+    return FALSE;
+  JsonNode *root = json_parser_get_root (parser);
+  if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
+    return FALSE;
+
+  JsonObject *record = json_node_get_object (root);
+  const char *version = look_up (record, NULL, "version");
+  const char *hash = look_up (record, "model", "hash");
+  const char *command = look_up (record, NULL, "command");
+  return g_strcmp0 (version, VTR_VERSION) == 0 &&
+         g_strcmp0 (hash, vtr_model_get_hash (model)) == 0 && command != NULL &&
+         g_shell_parse_argv (command, NULL, &earlier, NULL) &&
+         covers (earlier, now, options->write);
+}
+
+gboolean
+cli_is_finished (const CliPicture *picture, const CliExplainOptions *options, VtrModel *model)
+{
+  g_auto (GStrv) files = cli_files_of (picture->stem, options->write);
+
+  if (!are_there (files, picture->path))
+    return FALSE;
+  return (options->write & VTR_EXPORT_JSON) == 0 || tells_the_same (picture, options, model);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+#include "run.h"
+
+#include <math.h>
+
+VtrDevice *golden_device;
+
+VtrSession *
+golden_open_session (const GoldenCase *golden)
+{
+  g_autoptr (GError) error = NULL;
+  VtrSession *session = vtr_session_new (golden_device, golden->model, NULL, NULL, NULL, &error);
+
+  if (session == NULL)
+    g_test_fail_printf ("%s", error->message);
+  return session;
+}
+
+VtrMethod *
+golden_make_method (const char *name, ...)
+{
+  g_autoptr (GError) error = NULL;
+  VtrMethod *method = vtr_method_new (name, &error);
+  va_list params;
+
+  g_assert_no_error (error);
+  va_start (params, name);
+  for (const char *param = va_arg (params, const char *); param != NULL;
+       param = va_arg (params, const char *))
+    {
+      vtr_method_set (method, param, va_arg (params, const char *), &error);
+      g_assert_no_error (error);
+    }
+  va_end (params);
+  return method;
+}
+
+GPtrArray *
+golden_explain_all (VtrSession *session,
+                    VtrMethod *method,
+                    VtrInput *const *inputs,
+                    guint n_inputs,
+                    VtrExplainFlags flags)
+{
+  g_autoptr (GError) error = NULL;
+  GPtrArray *explanations =
+      vtr_session_explain (session, method, inputs, n_inputs, flags, NULL, NULL, NULL, &error);
+
+  if (explanations == NULL)
+    g_test_fail_printf ("%s", error->message);
+  else
+    g_assert_cmpuint (explanations->len, ==, n_inputs);
+  return explanations;
+}
+
+VtrExplanation *
+golden_explain_one (VtrSession *session, VtrMethod *method, VtrInput *input, VtrExplainFlags flags)
+{
+  g_autoptr (GPtrArray) explanations = golden_explain_all (session, method, &input, 1, flags);
+
+  return explanations != NULL ? vtr_explanation_ref (g_ptr_array_index (explanations, 0)) : NULL;
+}
+
+guint
+golden_count_patches (VtrInput *input)
+{
+  return vtr_input_get_n_rows (input) * vtr_input_get_n_columns (input);
+}
+
+gboolean
+golden_check_close (const char *what,
+                    const float *values,
+                    const float *expected,
+                    gsize n_values,
+                    double tolerance)
+{
+  gsize worst = 0;
+  double greatest = 0.0;
+
+  for (gsize i = 0; i < n_values; i++)
+    {
+      const double difference = fabs ((double) values[i] - expected[i]);
+
+      if (!(difference <= greatest)) /* so that NaN is greater than anything */
+        {
+          greatest = difference;
+          worst = i;
+        }
+      if (isnan (difference))
+        break;
+    }
+  g_test_message ("%s: differs by %.1e at most", what, greatest);
+  if (greatest <= tolerance)
+    return TRUE;
+  g_test_fail_printf ("%s: number %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+                      " is %.7g instead of %.7g",
+                      what, worst, n_values, (double) values[worst], (double) expected[worst]);
+  return FALSE;
+}
+
+double
+golden_maximum (const float *values, gsize n_values)
+{
+  double maximum = 0.0;
+
+  for (gsize i = 0; i < n_values; i++)
+    maximum = MAX (maximum, (double) values[i]);
+  return maximum;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/* Running models and comparing numbers; what goes wrong fails the test, and the other cases go on.
+ */
+#include "golden.h"
+
+#define ATTENTION_TOLERANCE 1e-5
+#define LOGIT_TOLERANCE 1e-4
+#define MAP_TOLERANCE 1e-4 /* of the map's maximum */
+
+/* The device all tests run on. */
+extern VtrDevice *golden_device;
+
+/* NULL where it cannot be. */
+VtrSession *golden_open_session (const GoldenCase *golden);
+
+/* @params: name, value, ..., NULL */
+VtrMethod *golden_make_method (const char *name, ...) G_GNUC_NULL_TERMINATED;
+
+/* NULL where it cannot be. */
+GPtrArray *golden_explain_all (VtrSession *session,
+                               VtrMethod *method,
+                               VtrInput *const *inputs,
+                               guint n_inputs,
+                               VtrExplainFlags flags);
+VtrExplanation *
+golden_explain_one (VtrSession *session, VtrMethod *method, VtrInput *input, VtrExplainFlags flags);
+
+guint golden_count_patches (VtrInput *input);
+
+/* Fails the test where values differ by more than @tolerance, and says what, where, how much. */
+gboolean golden_check_close (const char *what,
+                             const float *values,
+                             const float *expected,
+                             gsize n_values,
+                             double tolerance);
+
+double golden_maximum (const float *values, gsize n_values);
