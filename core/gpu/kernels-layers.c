@@ -78,11 +78,11 @@ choose_matmul_shuffle (const VtrGpuLimits *limits, const VtrMatmulParams *matmul
 
   launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_SHUFFLE_VEC4 //
                                           : VTR_SHADER_MATMUL_SHUFFLE;
+  vtr_launch_add_constant (launch, matmul->flags);
+  vtr_launch_add_constant (launch, matmul->activation);
   vtr_launch_add_constant (launch, n_lanes);
   vtr_launch_add_constant (launch, rows);
   vtr_launch_add_constant (launch, SHUFFLE_COLS);
-  vtr_launch_add_constant (launch, matmul->flags);
-  vtr_launch_add_constant (launch, matmul->activation);
   launch->groups[0] = vtr_launch_n_tiles (matmul->n_rows, n_lanes * rows);
   launch->groups[1] = vtr_launch_n_tiles (matmul->n_cols, n_lanes * SHUFFLE_COLS);
   launch->groups[2] = 1;
@@ -110,10 +110,10 @@ choose_matmul_tiles (const VtrMatmulParams *matmul, VtrLaunch *launch)
     }
   launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_TILES_VEC4 //
                                           : VTR_SHADER_MATMUL_TILES;
-  vtr_launch_add_constant (launch, rows);
-  vtr_launch_add_constant (launch, cols);
   vtr_launch_add_constant (launch, matmul->flags);
   vtr_launch_add_constant (launch, matmul->activation);
+  vtr_launch_add_constant (launch, rows);
+  vtr_launch_add_constant (launch, cols);
   launch->groups[0] = vtr_launch_n_tiles (matmul->n_cols, TILES_WIDTH * cols);
   launch->groups[1] = vtr_launch_n_tiles (matmul->n_rows, TILES_HEIGHT * rows);
   launch->groups[2] = 1;

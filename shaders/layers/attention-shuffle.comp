@@ -2,15 +2,14 @@
 // attention-shuffle.comp: context = softmax (scale·q·kᵀ)·v with an online softmax, for software
 // devices.
 //
-//   qkv      in   [n_images][n_tokens][3][n_heads][head_width]  f32, read as VECTOR
-//   context  out  [n_images][n_tokens][n_heads][head_width]     f32, written as VECTOR
-//   lse      out  [n_images][n_heads][n_tokens]                 f32  log Σ exp (scale·q·k)
+// Tensors: see lib/attention-interface.glsl.
 //
 // Grid: (query tiles, n_heads, n_images); a workgroup is one subgroup of LANES invocations.  A lane
 // has QUERIES queries of its own, whole, in registers.  Keys come LANES at a time: each lane loads
 // one, and all lanes see all by shuffles; see matmul-shuffle.comp for why.  Milakov & Gimelshein
 // 2018 for the online softmax.
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 
@@ -19,35 +18,7 @@ layout (constant_id = 1) const uint QUERIES = 2;
 layout (constant_id = 2) const uint HEAD_VECTORS = 16; // head_width / VECTOR_WIDTH
 layout (local_size_x_id = 0) in;
 
-layout (std430, binding = 0) readonly buffer Qkv { VECTOR qkv[]; };
-layout (std430, binding = 1) writeonly buffer Context { VECTOR context[]; };
-layout (std430, binding = 2) writeonly buffer Lse { float lse[]; };
-
-layout (push_constant) uniform Params // VtrAttentionParams in core/ops/kernels.h
-{
-  uint n_images;
-  uint n_tokens;
-  uint n_heads;
-  uint head_width;
-  float scale;
-} params;
-
-const uint QUERY = 0;
-const uint KEY = 1;
-const uint VALUE = 2;
-
-const float LOG2_E = 1.44269504;
-const float LN_2 = 0.69314718;
-const float LOWEST = -3.402823e38;
-
-// Where the q, k or v of a token lies in this workgroup's head and image, in vectors.
-uint
-start_of (uint token, uint which)
-{
-  return (((gl_WorkGroupID.z * params.n_tokens + token) * 3 + which) * params.n_heads
-          + gl_WorkGroupID.y)
-         * HEAD_VECTORS;
-}
+#include "attention-interface.glsl"
 
 uint
 query_token (uint i)
@@ -136,12 +107,9 @@ main ()
       const uint token = query_token (i);
       if (token > last_token)
         break;
-      const uint start
-          = ((gl_WorkGroupID.z * params.n_tokens + token) * params.n_heads + gl_WorkGroupID.y)
-            * HEAD_VECTORS;
+      const uint start = context_start_of (token);
       [[unroll]] for (uint d = 0; d < HEAD_VECTORS; d++)
         context[start + d] = sums[i * HEAD_VECTORS + d] / total[i];
-      lse[(gl_WorkGroupID.z * params.n_heads + gl_WorkGroupID.y) * params.n_tokens + token]
-          = (highest[i] + log2 (total[i])) * LN_2;
+      store_lse (token, highest[i], total[i]);
     }
 }

@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // attention-tiles.comp: context = softmax (scale·q·kᵀ)·v with an online softmax, for GPUs.
 //
-//   qkv      in   [n_images][n_tokens][3][n_heads][head_width]  f32
-//   context  out  [n_images][n_tokens][n_heads][head_width]     f32
-//   lse      out  [n_images][n_heads][n_tokens]                 f32  log Σ exp (scale·q·k)
+// Tensors: see lib/attention-interface.glsl, VECTOR is float.
 //
 // Grid: (query tiles, n_heads, n_images), 16 × 8 invocations a workgroup, TILE queries each.  Keys
 // come TILE at a time, in three steps: products of the tile, by slices of q and k in shared memory;
 // softmax of its rows, FOLD invocations a row; the weighted sum of v, by slices again.  Milakov &
 // Gimelshein 2018 for the online softmax.
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 
 layout (constant_id = 0) const uint HEAD_SLICES = 4; // head_width / SLICE, rounded up
 layout (local_size_x = 16, local_size_y = 8) in;
 
-layout (std430, binding = 0) readonly buffer Qkv { float qkv[]; };
-layout (std430, binding = 1) writeonly buffer Context { float context[]; };
-layout (std430, binding = 2) writeonly buffer Lse { float lse[]; };
-
-layout (push_constant) uniform Params // VtrAttentionParams in core/ops/kernels.h
-{
-  uint n_images;
-  uint n_tokens;
-  uint n_heads;
-  uint head_width;
-  float scale;
-} params;
-
-const uint QUERY = 0;
-const uint KEY = 1;
-const uint VALUE = 2;
-
-const float LOG2_E = 1.44269504;
-const float LN_2 = 0.69314718;
-const float LOWEST = -3.402823e38;
+#include "attention-interface.glsl"
 
 const uint N_INVOCATIONS = 128;
 const uint TILE = 32;   // queries; keys
@@ -60,14 +40,6 @@ shared float totals[TILE];
       slice_of[i % SLICE * STRIDE + i / SLICE]                                                     \
           = column < params.head_width ? qkv[start_of (token, which) + column] : 0.0;              \
     }
-
-uint
-start_of (uint token, uint which)
-{
-  return (((gl_WorkGroupID.z * params.n_tokens + token) * 3 + which) * params.n_heads
-          + gl_WorkGroupID.y)
-         * params.head_width;
-}
 
 // Puts scale·log2 (e)·q·k of the tile into weights[]; LOWEST past the last key.
 void
@@ -177,9 +149,7 @@ main ()
     {
       totals[own_query] = total;
       if (first_query + own_query < params.n_tokens)
-        lse[(gl_WorkGroupID.z * params.n_heads + gl_WorkGroupID.y) * params.n_tokens + first_query
-            + own_query]
-            = (highest + log2 (total)) * LN_2;
+        store_lse (first_query + own_query, highest, total);
     }
   barrier ();
 
@@ -188,9 +158,7 @@ main ()
       const uint query = gl_LocalInvocationID.y + i * 8;
       if (first_query + query >= params.n_tokens)
         break;
-      const uint start = ((gl_WorkGroupID.z * params.n_tokens + first_query + query) * params.n_heads
-                          + gl_WorkGroupID.y)
-                         * params.head_width;
+      const uint start = context_start_of (first_query + query);
       [[unroll]] for (uint slice = 0; slice < HEAD_SLICES; slice++)
         {
           const uint column = slice * SLICE + gl_LocalInvocationID.x;

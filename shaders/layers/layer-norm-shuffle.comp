@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
-// layer-norm-shuffle.comp: what layer-norm.comp does, for software devices.
+// layer-norm-shuffle.comp: the layer norm for software devices.
 //
-//   x       in   [n_rows][width]  f32, read as VECTOR
-//   affine  in   [2][width]       f32, read as VECTOR: weight, bias
-//   y       out  [n_rows][width]  f32, written as VECTOR; may be `x`
+// Tensors: see lib/layer-norm-interface.glsl.
 //
 // Grid: linear; a workgroup is one subgroup of LANES invocations and has ROWS rows, of which each
 // lane takes every LANES-th vector.  Sums meet by shuffles: no barriers, few loads (see
@@ -17,17 +15,7 @@ layout (constant_id = 0) const uint LANES = 8; // a power of two
 layout (constant_id = 1) const uint ROWS = 4;
 layout (local_size_x_id = 0) in;
 
-layout (std430, binding = 0) readonly buffer X { VECTOR x[]; };
-layout (std430, binding = 1) readonly buffer Affine { VECTOR affine[]; };
-layout (std430, binding = 2) writeonly buffer Y { VECTOR y[]; };
-
-layout (push_constant) uniform Params // VtrLayerNormParams in core/ops/kernels.h
-{
-  uint n_rows;
-  uint width;
-  float eps;
-} params;
-
+#include "layer-norm-interface.glsl"
 #include "grid.glsl"
 
 float

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
-// layer-norm.comp: y = (x − mean) / sqrt (variance + eps) · weight + bias over each row.
+// layer-norm.comp: the layer norm for GPUs.
 //
-//   x       in   [n_rows][width]  f32
-//   affine  in   [2][width]       f32  weight, bias
-//   y       out  [n_rows][width]  f32  may be `x`
+// Tensors: see lib/layer-norm-interface.glsl, VECTOR is float.
 //
-// Grid: linear, ROWS rows a workgroup with LANES invocations each.  The variance is taken around
-// the mean in a pass of its own: E[x²] − mean² loses digits where the mean is large.
+// Grid: linear, ROWS rows a workgroup with LANES invocations each.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -14,17 +11,7 @@ layout (constant_id = 0) const uint LANES = 32;
 layout (constant_id = 1) const uint ROWS = 2;
 layout (local_size_x_id = 0, local_size_y_id = 1) in;
 
-layout (std430, binding = 0) readonly buffer X { float x[]; };
-layout (std430, binding = 1) readonly buffer Affine { float affine[]; };
-layout (std430, binding = 2) writeonly buffer Y { float y[]; };
-
-layout (push_constant) uniform Params // VtrLayerNormParams in core/ops/kernels.h
-{
-  uint n_rows;
-  uint width;
-  float eps;
-} params;
-
+#include "layer-norm-interface.glsl"
 #include "grid.glsl"
 #include "reduce.glsl"
 

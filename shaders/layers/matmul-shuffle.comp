@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // matmul-shuffle.comp: y = act (x·wᵀ + bias)·scale (+ y), for software devices.
 //
-//   x         in      [n_rows][depth]   f32, read as VECTOR
-//   w         in      [n_cols][depth]   f32, read as VECTOR
-//   epilogue  in      [2][n_cols]       f32  bias, scale; read as FLAGS says
-//   y         in/out  [n_rows][n_cols]  f32
+// Tensors: see lib/matmul-interface.glsl.
 //
 // Grid: (row tiles, column tiles, 1); a workgroup is one subgroup of LANES invocations.  A tile is
 // LANES·ROWS rows by LANES·COLS columns, a lane sums COLS columns of all those rows in registers.
@@ -18,28 +15,12 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 
-layout (constant_id = 0) const uint LANES = 8;
-layout (constant_id = 1) const uint ROWS = 3;
-layout (constant_id = 2) const uint COLS = 4;
-layout (constant_id = 3) const uint FLAGS = 0;
-layout (constant_id = 4) const uint ACTIVATION = 0;
-layout (local_size_x_id = 0) in;
+layout (constant_id = 2) const uint LANES = 8;
+layout (constant_id = 3) const uint ROWS = 3;
+layout (constant_id = 4) const uint COLS = 4;
+layout (local_size_x_id = 2) in;
 
-layout (std430, binding = 0) readonly buffer X { VECTOR x[]; };
-layout (std430, binding = 1) readonly buffer W { VECTOR w[]; };
-layout (std430, binding = 2) readonly buffer Epilogue { float epilogue[]; };
-layout (std430, binding = 3) buffer Y { float y[]; };
-
-layout (push_constant) uniform Params // VtrMatmulParams in core/ops/kernels.h
-{
-  uint n_rows;
-  uint n_cols;
-  uint depth;
-  uint flags;      // FLAGS
-  uint activation; // ACTIVATION
-} params;
-
-#include "epilogue.glsl"
+#include "matmul-interface.glsl"
 
 void
 main ()

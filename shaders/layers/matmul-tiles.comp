@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // matmul-tiles.comp: y = act (x·wᵀ + bias)·scale (+ y), for GPUs.
 //
-//   x         in      [n_rows][depth]   f32, read as VECTOR
-//   w         in      [n_cols][depth]   f32, read as VECTOR
-//   epilogue  in      [2][n_cols]       f32  bias, scale; read as FLAGS says
-//   y         in/out  [n_rows][n_cols]  f32
+// Tensors: see lib/matmul-interface.glsl.
 //
 // Grid: (column tiles, row tiles, 1), 16 × 8 invocations a workgroup.  A tile is 8·ROWS rows by
 // 16·COLS columns; its slices of x and w, SLICE deep, go through shared memory, and an invocation
@@ -13,25 +10,11 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 
-layout (constant_id = 0) const uint ROWS = 8;
-layout (constant_id = 1) const uint COLS = 4;
-layout (constant_id = 2) const uint FLAGS = 0;
-layout (constant_id = 3) const uint ACTIVATION = 0;
+layout (constant_id = 2) const uint ROWS = 8;
+layout (constant_id = 3) const uint COLS = 4;
 layout (local_size_x = 16, local_size_y = 8) in;
 
-layout (std430, binding = 0) readonly buffer X { VECTOR x[]; };
-layout (std430, binding = 1) readonly buffer W { VECTOR w[]; };
-layout (std430, binding = 2) readonly buffer Epilogue { float epilogue[]; };
-layout (std430, binding = 3) buffer Y { float y[]; };
-
-layout (push_constant) uniform Params // VtrMatmulParams in core/ops/kernels.h
-{
-  uint n_rows;
-  uint n_cols;
-  uint depth;
-  uint flags;      // FLAGS
-  uint activation; // ACTIVATION
-} params;
+#include "matmul-interface.glsl"
 
 const uint SLICE = 16; // values of depth
 const uint SLICE_VECTORS = SLICE / VECTOR_WIDTH;
@@ -44,8 +27,6 @@ const uint W_STRIDE = TILE_COLS + 1;
 
 shared float x_slice[SLICE * X_STRIDE]; // [depth][row]
 shared float w_slice[SLICE * W_STRIDE]; // [depth][column]
-
-#include "epilogue.glsl"
 
 // The i-th value of a vector that may be a scalar.
 float

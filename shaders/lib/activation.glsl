@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
 // activation.glsl: the functions between the two layers of an MLP.  Each keeps what it gives to
 // exp () bounded, so that no finite x ends in inf − inf or inf / inf.
 

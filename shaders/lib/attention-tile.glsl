@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
 // attention-tile.glsl: products of an invocation's own token with TILE other tokens, which are the
 // same for the whole workgroup.  Neither registers nor shared memory grow with the head, so that any
 // head fits any device.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
 // grid.glsl: one index over a grid of any shape.
 //
 // A dispatch may have no more than 65535 workgroups along an axis, so core/gpu/kernels.c folds long

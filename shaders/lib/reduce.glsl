@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
 // reduce.glsl: sums over the LANES invocations along x of a workgroup.
 //
 // Wants the constants LANES (a power of two) and ROWS of the file that includes it: local size

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
 // rollout-tile.glsl: what the kernels of the rollout share: their parameters, and a tile of Ā, the
 // attention fused over the chosen heads.
 //
