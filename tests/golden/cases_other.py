@@ -120,8 +120,10 @@ def jax_case(pre_logits=False, savez=np.savez):
                 sharp = 1.6 if "query" in name or "key" in name else 1
                 n_out = shape[-1] if shape[0] == 4 or len(shape) != 3 else shape[1] * shape[2]
                 values = values * sharp / math.sqrt(values.numel() / n_out)
-            else:
-                values = values * (0.3 if name.endswith("bias") else 0.7)
+            elif name.endswith("bias"):
+                values = values * 0.3
+            if "embed" in name or name == "cls":
+                values = values * reference.FAINT
             weights[name] = values
         savez(directory / "tiny.npz", **{name: value.numpy() for name, value in weights.items()})
         return JaxRunner(weights)

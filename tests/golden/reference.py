@@ -11,6 +11,9 @@ from PIL import Image, ImageDraw
 
 FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
 
+# Standard deviation of what the first block gets.
+FAINT = 0.02
+
 # Least relative distance of two sorted entries at the edge of what a discard ratio drops: any
 # closer, and rounding could decide which of them goes.
 DISCARD_MARGIN = 2e-5
@@ -48,7 +51,10 @@ def make_pictures(directory):
 
 
 def randomise(model, seed):
-    """Fills a model so that every tensor matters: no norm is one, no bias zero, attention is sharp."""
+    """Fills a model so that every tensor matters: no norm is one, no bias zero, attention is sharp.
+
+    The first norm gets small numbers, so that its epsilon shows.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def normal(tensor, mean, std):
@@ -62,13 +68,15 @@ def randomise(model, seed):
                 normal(tensor, 1, 0.3)
             elif path[-1] in ("lambda1", "gamma"):
                 normal(tensor, 0.7, 0.3)
+            elif tensor.ndim == 4:
+                normal(tensor, 0, FAINT / math.sqrt(tensor[0].numel()))
             elif path[-1] == "weight" and tensor.ndim > 1 and "position" not in name:
                 gain = 1.6 if any(part in sharp for part in path) else 1.0
                 normal(tensor, 0, gain / math.sqrt(tensor[0].numel()))
             elif path[-1] == "bias":
-                normal(tensor, 0, 0.3)
+                normal(tensor, 0, 0.3 * (FAINT if "embed" in name else 1))
             else:  # tokens and positions
-                normal(tensor, 0, 0.7)
+                normal(tensor, 0, FAINT)
     return model.eval()
 
 
