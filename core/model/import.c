@@ -58,12 +58,13 @@ static void
 report_copy (goffset n_done, goffset n_total, gpointer data)
 {
   const Copying *self = data;
-  const VtrProgress *progress = self->progress;
 
   (void) n_total;
-  if (progress->func != NULL && self->total > 0)
-    progress->func (MIN (1.0, (double) (self->before + (guint64) n_done) / (double) self->total),
-                    "copying weights", progress->data);
+  /* g_file_copy () looks at the cancellable itself. */
+  if (self->total > 0)
+    vtr_progress_step (self->progress,
+                       (double) (self->before + (guint64) n_done) / (double) self->total,
+                       "copying weights", NULL);
 }
 
 static guint64
@@ -199,7 +200,7 @@ vtr_models_import (const char *path,
   g_return_val_if_fail (path != NULL && name != NULL, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  const VtrProgress progress = { .func = func, .data = progress_data, .cancellable = cancellable };
+  const VtrProgress progress = vtr_progress_whole (func, progress_data, cancellable);
   g_autofree char *models = vtr_models_get_directory ();
   g_autofree char *target = g_build_filename (models, name, NULL);
   g_autofree char *pattern = g_strdup_printf (".%s.XXXXXX", name);
