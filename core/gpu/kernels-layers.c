@@ -92,22 +92,33 @@ choose_matmul_shuffle (const VtrGpuLimits *limits, const VtrMatmulParams *matmul
 #define TILES_WIDTH 16
 #define TILES_HEIGHT 8
 
-/* With fewer large tiles than this a large GPU idles: then small ones. */
+/* With fewer tiles than this a large GPU idles: then smaller ones. */
 #define MANY_TILES 256
+
+static guint64
+n_matmul_tiles (const VtrMatmulParams *matmul, guint32 rows, guint32 cols)
+{
+  return (guint64) vtr_launch_n_tiles (matmul->n_rows, TILES_HEIGHT * rows) *
+         vtr_launch_n_tiles (matmul->n_cols, TILES_WIDTH * cols);
+}
 
 static void
 choose_matmul_tiles (const VtrMatmulParams *matmul, VtrLaunch *launch)
 {
-  guint32 rows = 8;
-  guint32 cols = 4;
-  const guint64 n_tiles = (guint64) vtr_launch_n_tiles (matmul->n_rows, TILES_HEIGHT * rows) *
-                          vtr_launch_n_tiles (matmul->n_cols, TILES_WIDTH * cols);
+  /* Values of x and of w that an invocation multiplies each with each, most work a load first. */
+  static const struct
+  {
+    guint32 rows;
+    guint32 cols;
+  } sizes[] = { { 8, 8 }, { 8, 4 }, { 4, 2 } };
+  guint i = 0;
 
-  if (n_tiles < MANY_TILES)
-    {
-      rows = 4;
-      cols = 2;
-    }
+  while (i + 1 < G_N_ELEMENTS (sizes) &&
+         n_matmul_tiles (matmul, sizes[i].rows, sizes[i].cols) < MANY_TILES)
+    i++;
+  const guint32 rows = sizes[i].rows;
+  const guint32 cols = sizes[i].cols;
+
   launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_TILES_VEC4 //
                                           : VTR_SHADER_MATMUL_TILES;
   vtr_launch_add_constant (launch, matmul->flags);
@@ -130,9 +141,9 @@ vtr_launch_choose_matmul (const VtrGpuLimits *limits, gconstpointer params, VtrL
 
 /* ---- attention ---- */
 
-/* Queries and columns of a head in a tile: TILE and SLICE in attention-tiles.comp. */
+/* Queries, and columns of v, in a tile: TILE and VALUE_SLICE in attention-tiles.comp. */
 #define ATTENTION_TILE 32
-#define ATTENTION_SLICE 16
+#define ATTENTION_VALUE_SLICE 32
 
 /* Values of its queries that a lane holds, with as many sums; the shader is as long. */
 #define SHUFFLE_QUERY_VALUES 192
@@ -159,7 +170,8 @@ static void
 choose_attention_tiles (const VtrAttentionParams *attention, VtrLaunch *launch)
 {
   launch->shader = VTR_SHADER_ATTENTION_TILES;
-  vtr_launch_add_constant (launch, vtr_launch_n_tiles (attention->head_width, ATTENTION_SLICE));
+  vtr_launch_add_constant (launch,
+                           vtr_launch_n_tiles (attention->head_width, ATTENTION_VALUE_SLICE));
   launch->groups[0] = vtr_launch_n_tiles (attention->n_tokens, ATTENTION_TILE);
 }
 

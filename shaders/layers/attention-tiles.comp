@@ -11,35 +11,40 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 
-layout (constant_id = 0) const uint HEAD_SLICES = 4; // head_width / SLICE, rounded up
+layout (constant_id = 0) const uint VALUE_SLICES = 2; // head_width / VALUE_SLICE, rounded up
 layout (local_size_x = 16, local_size_y = 8) in;
 
 #include "attention-interface.glsl"
 
 const uint N_INVOCATIONS = 128;
-const uint TILE = 32;   // queries; keys
-const uint SLICE = 16;  // columns of a head
-const uint QUERIES = 4; // of an invocation: y, y + 8, ...
-const uint KEYS = 2;    // of an invocation: x, x + 16
+const uint TILE = 32;        // queries; keys
+const uint SLICE = 16;       // columns of q and k
+const uint VALUE_SLICE = 32; // columns of v
+const uint QUERIES = 4;      // of an invocation: y, y + 8, ...
+const uint KEYS = 2;         // of an invocation: x, x + 16
+const uint COLUMNS = 2;      // of a slice of v, of an invocation: x, x + 16
 const uint FOLD = N_INVOCATIONS / TILE;
 const uint STRIDE = TILE + 1; // keeps a column's values in different banks
+const uint K_START = SLICE * STRIDE;
 
-shared float q_slice[SLICE * STRIDE];  // [column][query]
-shared float kv_slice[SLICE * STRIDE]; // [column][key]
-shared float weights[TILE * STRIDE];   // [query][key]
-shared float folds[TILE * FOLD];       // [query][fold]
+shared float slices[VALUE_SLICE * STRIDE]; // [column][query], then [column][key]; or v's
+shared float weights[TILE * STRIDE];       // [query][key]
+shared float folds[TILE * FOLD];           // [query][fold]
 shared float fades[TILE];
 shared float totals[TILE];
 
-// Loads a slice of q, k or v of TILE tokens; zeros past the head, the last token past the end.
-#define LOAD_SLICE(slice_of, first_token, which, slice)                                            \
-  for (uint i = gl_LocalInvocationIndex; i < TILE * SLICE; i += N_INVOCATIONS)                     \
-    {                                                                                              \
-      const uint column = slice * SLICE + i % SLICE;                                               \
-      const uint token = min (first_token + i / SLICE, params.n_tokens - 1);                       \
-      slice_of[i % SLICE * STRIDE + i / SLICE]                                                     \
-          = column < params.head_width ? qkv[start_of (token, which) + column] : 0.0;              \
+// Loads columns of q, k or v of TILE tokens; zeros past the head, the last token past the end.
+void
+load_slice (uint to, uint first_token, uint which, uint first_column, uint n_columns)
+{
+  for (uint i = gl_LocalInvocationIndex; i < TILE * n_columns; i += N_INVOCATIONS)
+    {
+      const uint column = first_column + i % n_columns;
+      const uint token = min (first_token + i / n_columns, params.n_tokens - 1);
+      slices[to + i % n_columns * STRIDE + i / n_columns]
+          = column < params.head_width ? qkv[start_of (token, which) + column] : 0.0;
     }
+}
 
 // Puts scale·log2 (e)·q·k of the tile into weights[]; LOWEST past the last key.
 void
@@ -49,16 +54,16 @@ multiply_tile (uint first_query, uint first_key)
   [[unroll]] for (uint i = 0; i < QUERIES * KEYS; i++)
     products[i] = 0.0;
 
-  for (uint slice = 0; slice < HEAD_SLICES; slice++)
+  for (uint column = 0; column < params.head_width; column += SLICE)
     {
-      LOAD_SLICE (q_slice, first_query, QUERY, slice)
-      LOAD_SLICE (kv_slice, first_key, KEY, slice)
+      load_slice (0, first_query, QUERY, column, SLICE);
+      load_slice (K_START, first_key, KEY, column, SLICE);
       barrier ();
       [[unroll]] for (uint d = 0; d < SLICE; d++)
         [[unroll]] for (uint i = 0; i < QUERIES; i++)
           [[unroll]] for (uint j = 0; j < KEYS; j++)
-            products[i * KEYS + j] += q_slice[d * STRIDE + gl_LocalInvocationID.y + i * 8]
-                                      * kv_slice[d * STRIDE + gl_LocalInvocationID.x + j * 16];
+            products[i * KEYS + j] += slices[d * STRIDE + gl_LocalInvocationID.y + i * 8]
+                                      * slices[K_START + d * STRIDE + gl_LocalInvocationID.x + j * 16];
       barrier ();
     }
 
@@ -115,8 +120,8 @@ main ()
   const uint first_query = gl_WorkGroupID.x * TILE;
   float highest = LOWEST;
   float total = 0.0;
-  float sums[HEAD_SLICES * QUERIES]; // of column slice·SLICE + x, queries y + 8·i
-  [[unroll]] for (uint i = 0; i < HEAD_SLICES * QUERIES; i++)
+  float sums[VALUE_SLICES * COLUMNS * QUERIES];
+  [[unroll]] for (uint i = 0; i < VALUE_SLICES * COLUMNS * QUERIES; i++)
     sums[i] = 0.0;
 
   for (uint first_key = 0; first_key < params.n_tokens; first_key += TILE)
@@ -126,21 +131,26 @@ main ()
       [[unroll]] for (uint i = 0; i < QUERIES; i++)
         {
           const float fade = fades[gl_LocalInvocationID.y + i * 8];
-          [[unroll]] for (uint slice = 0; slice < HEAD_SLICES; slice++)
-            sums[slice * QUERIES + i] *= fade;
+          [[unroll]] for (uint j = 0; j < VALUE_SLICES * COLUMNS; j++)
+            sums[j * QUERIES + i] *= fade;
         }
-      [[unroll]] for (uint slice = 0; slice < HEAD_SLICES; slice++)
+      [[unroll]] for (uint slice = 0; slice < VALUE_SLICES; slice++)
         {
-          LOAD_SLICE (kv_slice, first_key, VALUE, slice)
+          load_slice (0, first_key, VALUE, slice * VALUE_SLICE, VALUE_SLICE);
           barrier ();
           for (uint key = 0; key < TILE; key++)
             {
-              const float value = kv_slice[gl_LocalInvocationID.x * STRIDE + key];
+              float weight[QUERIES];
               [[unroll]] for (uint i = 0; i < QUERIES; i++)
-                sums[slice * QUERIES + i]
-                    += weights[(gl_LocalInvocationID.y + i * 8) * STRIDE + key] * value;
+                weight[i] = weights[(gl_LocalInvocationID.y + i * 8) * STRIDE + key];
+              [[unroll]] for (uint j = 0; j < COLUMNS; j++)
+                {
+                  const float value = slices[(gl_LocalInvocationID.x + j * 16) * STRIDE + key];
+                  [[unroll]] for (uint i = 0; i < QUERIES; i++)
+                    sums[(slice * COLUMNS + j) * QUERIES + i] += weight[i] * value;
+                }
             }
-          barrier ();
+          barrier (); // before the next slice overwrites it
         }
     }
 
@@ -159,11 +169,11 @@ main ()
       if (first_query + query >= params.n_tokens)
         break;
       const uint start = context_start_of (first_query + query);
-      [[unroll]] for (uint slice = 0; slice < HEAD_SLICES; slice++)
+      [[unroll]] for (uint j = 0; j < VALUE_SLICES * COLUMNS; j++)
         {
-          const uint column = slice * SLICE + gl_LocalInvocationID.x;
+          const uint column = gl_LocalInvocationID.x + j * 16;
           if (column < params.head_width)
-            context[start + column] = sums[slice * QUERIES + i] / totals[query];
+            context[start + column] = sums[j * QUERIES + i] / totals[query];
         }
     }
 }

@@ -2,17 +2,13 @@
 // reduce.glsl: sums over the LANES invocations along x of a workgroup.
 //
 // Wants the constants LANES (a power of two) and ROWS of the file that includes it: local size
-// (LANES, ROWS).  Every invocation of the workgroup must call it.  With one lane there is nothing
-// to share, and no barrier.
+// (LANES, ROWS).  Every invocation of the workgroup must call it.
 
 shared float partial[LANES * ROWS];
 
 float
 reduce_sum (float value)
 {
-  if (LANES == 1)
-    return value;
-
   const uint row = gl_LocalInvocationID.y * LANES;
   const uint lane = gl_LocalInvocationID.x;
   partial[row + lane] = value;
