@@ -133,11 +133,11 @@ cli_explain (int argc, char **argv)
 
   g_autoptr (GCancellable) cancellable = cli_interrupt_watch ();
   g_autoptr (VtrModel) model = cli_open_model (options->model, &error);
-  if (model == NULL || !cli_make_folder (options->output, &error))
+  if (model == NULL)
     return cli_fail (error);
   const gboolean silent = options->quiet || options->json;
   g_autoptr (VtrDevice) device = cli_open_device (options->device, silent, &error);
-  if (device == NULL)
+  if (device == NULL || !cli_make_folder (options->output, &error))
     return cli_fail (error);
 
   g_autoptr (CliProgress) progress = cli_progress_new (options->quiet);

@@ -17,7 +17,7 @@ scalar_to_text (JsonNode *node)
   if (JSON_NODE_HOLDS_NULL (node))
     return g_strdup ("none");
   if (json_node_get_value_type (node) == G_TYPE_STRING)
-    return g_strdup (json_node_get_string (node));
+    return g_strdup (*json_node_get_string (node) != '\0' ? json_node_get_string (node) : "none");
   if (json_node_get_value_type (node) == G_TYPE_BOOLEAN)
     return g_strdup (json_node_get_boolean (node) ? "yes" : "no");
   if (json_node_get_value_type (node) == G_TYPE_INT64)
