@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Commands other than explain, help, refusals and exit codes."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+from harness import FAULTS, MODEL, PROGRAM, CliTest, main
+
+COMMANDS = ['explain', 'inspect', 'models', 'import', 'devices', 'bench']
+MAN_PAGE = pathlib.Path(os.environ['VITREOUS_TEST_MAN'])
+
+# Each must end with 2 and one sentence in which the word stands.
+REFUSALS = [
+    (['nonsense'], 'nonsense'),
+    (['help', 'nonsense'], 'nonsense'),
+    (['help', 'explain', 'more'], 'help'),
+    (['explain'], 'IMAGE'),
+    (['explain', '--nonsense', 'a.png'], '--nonsense'),
+    (['explain', '--method', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--method', 'grad-rollout', 'a.png'], 'grad-rollout'),
+    (['explain', '--method', 'relevance', 'a.png'], 'relevance'),
+    (['explain', '--method', 'legrad', 'a.png'], 'legrad'),
+    (['explain', '--method', 'gradcam', 'a.png'], 'gradcam'),
+    (['explain', '--target', 'top1', 'a.png'], '--target'),
+    (['explain', '--score', 'a.png'], '--score'),
+    (['explain', '--precision', 'f16', 'a.png'], 'f16'),
+    (['explain', '--device', 'cpu', 'a.png'], 'cpu'),
+    (['explain', '--device', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--layers', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--layers', '7-3', 'a.png'], '7-3'),
+    (['explain', '--heads', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--query', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--temperature', '0', 'a.png'], 'temperature'),
+    (['explain', '--temperature', 'nan', 'a.png'], 'temperature'),
+    (['explain', '--discard-ratio', '0.5', 'a.png'], 'discard-ratio'),
+    (['explain', '--method', 'rollout', '--discard-ratio', '1.5', 'a.png'], 'discard-ratio'),
+    (['explain', '--fit', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--size', '0', 'a.png'], '--size'),
+    (['explain', '--size', '-3', 'a.png'], '--size'),
+    (['explain', '--colormap', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--opacity', '1.5', 'a.png'], '--opacity'),
+    (['explain', '--opacity', 'nan', 'a.png'], '--opacity'),
+    (['explain', '--write', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--write', '', 'a.png'], 'write'),
+    (['explain', '--batch', '0', 'a.png'], '--batch'),
+    (['explain', '--batch', '33', 'a.png'], '--batch'),
+    (['explain', '--jobs', '0', 'a.png'], '--jobs'),
+    (['explain', '--jobs', 'many', 'a.png'], '--jobs'),
+    (['inspect', 'a', 'b'], 'MODEL'),
+    (['models', 'a'], 'models'),
+    (['import'], 'FILE'),
+    (['import', '--name', 'a/b', MODEL], 'a/b'),
+    (['devices', 'a'], 'devices'),
+    (['bench', 'a'], 'bench'),
+    (['bench', '--batch', '33'], '--batch'),
+    (['bench', '--runs', '0'], '--runs'),
+    (['bench', '--columns', '3'], '--rows'),
+    (['bench', '--size', '32', '--rows', '3'], '--rows'),
+    (['bench', '--device', 'cpu'], 'cpu'),
+]
+
+
+class Usage(CliTest):
+    def test_version(self):
+        self.assertRegex(self.succeed('--version'), r'^vitreous \d+\.\d+\.\d+\n$')
+
+    def test_help_lists_the_commands(self):
+        for arguments in [['help'], ['--help']]:
+            text = self.succeed(*arguments)
+            for command in COMMANDS:
+                self.assertIn(f'\n  {command} ', text)
+
+    def test_help_of_each_command(self):
+        for command in COMMANDS:
+            text = self.succeed(command, '--help')
+            self.assertEqual(text, self.succeed('help', command))
+            self.assertTrue(text.startswith(f'Usage: vitreous {command} '))
+            self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+    def test_help_comes_from_the_method_tables(self):
+        text = self.succeed('explain', '--help')
+        for name in ['layers', 'heads', 'query', 'temperature', 'discard-ratio']:
+            self.assertRegex(text, rf'  --{name} \S+\n( {{8}}.+\n)+')
+        self.assertIn('--method raw|rollout\n', text)
+
+    def test_man_page_has_every_option(self):
+        page = MAN_PAGE.read_text().replace('\\-', '-')
+        for command in COMMANDS:
+            for option in re.findall(r'^  (?:-\w, )?(--[\w-]+)', self.succeed(command, '--help'),
+                                     re.MULTILINE):
+                self.assertIn(option, page)
+
+    def test_no_command_is_wrong_usage(self):
+        result = self.run_program()
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('Usage:', result.stderr)
+
+    def test_refusals(self):
+        self.copy_picture('square', 'a.png')
+        for arguments, word in REFUSALS:
+            with self.subTest(arguments=arguments):
+                self.assertIn(word, self.refuse(2, *arguments))
+        self.assertFalse((self.folder / 'vitreous-out').exists())
+
+    def test_answer_that_cannot_be_written(self):
+        with open('/dev/full', 'w') as full:
+            result = subprocess.run([PROGRAM, 'help'], stdout=full, stderr=subprocess.PIPE)
+        self.assertEqual(result.returncode, 1)
+
+
+class Devices(CliTest):
+    def test_table_and_json_agree(self):
+        devices = json.loads(self.succeed('devices', '--json'))
+        table = self.succeed('devices').splitlines()
+        self.assertEqual(len(table), len(devices) + 1)
+        for device, line in zip(devices, table[1:]):
+            self.assertTrue(line.startswith(device['id']))
+            self.assertIn(device['name'], line)
+            self.assertEqual(device['usable'], device['reason'] is None)
+            self.assertGreater(device['memory'], 0)
+
+    def test_no_driver(self):
+        env = {'VK_ICD_FILENAMES': '/nonexistent.json', 'VK_DRIVER_FILES': '/nonexistent.json'}
+        self.assertIn('driver', self.refuse(3, 'devices', env=env))
+        self.copy_picture('square', 'a.png')
+        self.refuse(3, 'explain', 'a.png', env=env)
+
+    def test_no_loader(self):
+        env = {'LD_PRELOAD': FAULTS, 'VITREOUS_TEST_FAULT': 'no-loader'}
+        self.assertIn('Vulkan', self.refuse(3, 'devices', env=env))
+        self.copy_picture('square', 'a.png')
+        self.refuse(3, 'explain', 'a.png', env=env)
+
+    def test_device_that_is_not_there(self):
+        self.copy_picture('square', 'a.png')
+        self.refuse(3, 'explain', '--device', 'vulkan:99', 'a.png')
+
+
+class Models(CliTest):
+    def test_nothing_installed(self):
+        env = {'VITREOUS_MODEL': ''}
+        self.assertIn('cli/demo.sh', self.refuse(3, 'explain', 'a.png', env=env))
+        self.assertIn('cli/demo.sh', self.refuse(3, 'inspect', env=env))
+        self.assertEqual(self.succeed('models', env=env), '')
+        self.assertEqual(json.loads(self.succeed('models', '--json', env=env)), [])
+
+    def test_import_list_use(self):
+        env = {'VITREOUS_MODEL': ''}
+        path = self.succeed('import', MODEL, '--name', 'tiny', env=env).strip()
+        self.assertTrue(pathlib.Path(path).is_dir())
+        listed = json.loads(self.succeed('models', '--json', env=env))
+        self.assertEqual([(m['name'], m['path'], m['error']) for m in listed],
+                         [('tiny', path, None)])
+        self.assertGreater(listed[0]['bytes'], 0)
+        self.assertIn('tiny', self.succeed('models', env=env))
+        by_name = self.succeed('inspect', 'tiny', '--json', env=env)
+        self.assertEqual(json.loads(by_name)['family'], json.loads(
+            self.succeed('inspect', '--json', env=env))['family'])
+        self.copy_picture('square', 'a.png')
+        self.succeed('explain', '-m', 'tiny', 'a.png', '-q', env=env)
+
+    def test_import_does_not_replace_unasked(self):
+        self.succeed('import', MODEL, '--name', 'tiny')
+        self.assertIn('tiny', self.refuse(2, 'import', MODEL, '--name', 'tiny'))
+        self.succeed('import', MODEL, '--name', 'tiny', '--replace')
+
+    def test_broken_model_is_listed(self):
+        path = self.succeed('import', MODEL, '--name', 'tiny').strip()
+        for weights in pathlib.Path(path).glob('*.safetensors'):
+            weights.write_bytes(weights.read_bytes()[:1000])
+        listed = json.loads(self.succeed('models', '--json'))
+        self.assertIsNotNone(listed[0]['error'])
+        self.refuse(3, 'inspect', 'tiny')
+
+    def test_inspect(self):
+        described = json.loads(self.succeed('inspect', MODEL, '--json'))
+        self.assertEqual(described['family'], 'vit')
+        self.assertIn('family: vit\n', self.succeed('inspect', MODEL))
+
+    def test_what_is_no_model(self):
+        for name, content in [('empty.safetensors', b''), ('noise.onnx', b'noise' * 99),
+                              ('words.txt', b'words')]:
+            (self.folder / name).write_bytes(content)
+            with self.subTest(name=name):
+                self.assertIn(name, self.refuse(3, 'inspect', name))
+                self.refuse(3, 'import', name)
+        self.refuse(3, 'inspect', 'nothing-of-that-name')
+
+    def test_pickles_are_refused_with_what_converts_them(self):
+        (self.folder / 'model.pth').write_bytes(b'\x80\x02}q\x00.')
+        result = self.run_program('inspect', 'model.pth')
+        self.assertEqual(result.returncode, 3)
+        self.assertIn('safetensors', result.stderr)
+
+    def test_weights_that_are_not_numbers(self):
+        copy = self.folder / 'nan'
+        shutil.copytree(MODEL, copy)
+        weights = next(copy.glob('*.safetensors'))
+        data = bytearray(weights.read_bytes())
+        data[-4:] = b'\x00\x00\xc0\x7f'
+        weights.write_bytes(data)
+        self.copy_picture('square', 'a.png')
+        self.refuse(3, 'explain', '-q', '-m', copy, 'a.png')
+
+
+class Bench(CliTest):
+    def test_figures(self):
+        figures = json.loads(self.succeed('bench', '--json', '--runs', '2', '--batch', '2'))
+        for name in ['ms_per_image', 'gflops', 'peak_bytes', 'planned_bytes']:
+            self.assertGreater(figures[name], 0, name)
+        self.assertIn('matmul', [op['name'].split('-')[0] for op in figures['ops']])
+        self.assertAlmostEqual(sum(op['share'] for op in figures['ops']), 1.0, places=5)
+
+    def test_grid(self):
+        figures = json.loads(self.succeed('bench', '--json', '--runs', '1', '--rows', '2',
+                                          '--columns', '3', '--capture'))
+        self.assertEqual((figures['rows'], figures['columns'], figures['capture']), (2, 3, True))
+
+    def test_table(self):
+        self.assertRegex(self.succeed('bench', '--runs', '1'), r'ms per image')
+
+
+main()
