@@ -106,8 +106,10 @@ cli_say (const char *format, ...)
   va_start (arguments, format);
   g_autofree char *text = g_strdup_vprintf (format, arguments);
   va_end (arguments);
-  /* GLib's and drivers' sentences come without the full stop. */
-  fprintf (stderr, "vitreous: %s%s\n", text, strchr (".:!?", text[strlen (text) - 1]) ? "" : ".");
+  /* GLib's and drivers' sentences come without the full stop; a command on a line of its own, to
+   * be copied, must stay without. */
+  const gboolean complete = strchr (text, '\n') != NULL || strchr (".:!?", text[strlen (text) - 1]);
+  fprintf (stderr, "vitreous: %s%s\n", text, complete ? "" : ".");
 }
 
 char *

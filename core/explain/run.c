@@ -161,14 +161,16 @@ advise_size (Job *job, VtrInput *input, GError *error)
   const guint n_short = MIN (n_rows, n_columns);
   g_autofree char *message = g_steal_pointer (&error->message);
 
+  if (g_str_has_suffix (message, "."))
+    message[strlen (message) - 1] = '\0';
   for (guint n = n_short * 9 / 10; n > 0; n = n * 9 / 10)
     if (would_fit (job, MAX (n_rows * n / n_short, 1), MAX (n_columns * n / n_short, 1)))
       {
-        error->message = g_strdup_printf ("%s; --size %u would fit", message, n * patch);
+        error->message = g_strdup_printf ("%s; --size %u would fit.", message, n * patch);
         return;
       }
   error->message =
-      g_strdup_printf ("%s; no size of this picture would fit, so use another device", message);
+      g_strdup_printf ("%s; no size of this picture would fit, so use another device.", message);
 }
 
 /* Explains pictures of one grid, in halves where the device has too little memory for all. */
