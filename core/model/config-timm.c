@@ -192,6 +192,7 @@ read_data_config (VtrStatement *self, VtrConfig *config, GError **error)
   const VtrFamily *imagenet = vtr_family_find ("dinov2");
   double crop_share = 0.875;
   guint height = 224, width = 224;
+  gboolean is_fixed = FALSE;
 
   memcpy (preprocess->mean, imagenet->defaults.preprocess.mean, sizeof preprocess->mean);
   memcpy (preprocess->std, imagenet->defaults.preprocess.std, sizeof preprocess->std);
@@ -202,10 +203,16 @@ read_data_config (VtrStatement *self, VtrConfig *config, GError **error)
       !vtr_config_get_numbers (config, "mean", preprocess->mean, 3, error) ||
       !vtr_config_get_numbers (config, "std", preprocess->std, 3, error))
     return FALSE;
+  /* model_args.img_size is the model's; pictures follow it where the model cannot follow them. */
   if (self->image_height == 0)
     {
       self->image_height = height;
       self->image_width = width;
+    }
+  else if (is_fixed)
+    {
+      height = self->image_height;
+      width = self->image_width;
     }
   preprocess->crop = TRUE;
   preprocess->crop_height = height;

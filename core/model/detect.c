@@ -248,6 +248,7 @@ vtr_detection_init (VtrDetection *self,
     return FALSE;
   self->licence = g_strdup (statement.licence);
   self->architecture = g_strdup (statement.architecture);
-  self->labels = g_steal_pointer (&statement.labels);
+  if (self->arch.n_classes > 0)
+    self->labels = g_steal_pointer (&statement.labels);
   return TRUE;
 }

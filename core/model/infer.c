@@ -380,6 +380,32 @@ infer_tokens (VtrDetection *self, const VtrStatement *statement)
   arch->pre_logits = has (self, VTR_PART_PRE_LOGITS);
 }
 
+/* timm's default_cfgs: CLIP's towers, DINOv2 and DeiT III are not cropped into; they and DeiT were
+ * trained with the means of their papers, the rest with 0.5. */
+static void
+assume_timm_preprocess (VtrDetection *self, guint width, guint height)
+{
+  VtrPreprocess *preprocess = &self->arch.preprocess;
+  const char *like = self->arch.pre_norm                                     ? "clip"
+                     : self->arch.layer_scale || self->arch.has_distillation ? "dinov2"
+                                                                             : "vit";
+  const VtrPreprocess *known = &vtr_family_find (like)->defaults.preprocess;
+  const double crop_share = self->arch.pre_norm || self->arch.layer_scale ? 1.0 : 0.9;
+
+  memcpy (preprocess->mean, known->mean, sizeof preprocess->mean);
+  memcpy (preprocess->std, known->std, sizeof preprocess->std);
+  preprocess->resize = width == height ? VTR_RESIZE_SHORT_EDGE : VTR_RESIZE_COVER;
+  preprocess->resize_height = (guint) floor (height / crop_share);
+  preprocess->resize_width = (guint) floor (width / crop_share);
+  preprocess->crop_height = height;
+  preprocess->crop_width = width;
+  vtr_detection_add_reason (self,
+                            "preprocessing assumed, for there is no config.json: as timm has it by "
+                            "default for such models (crop_pct %g, bicubic, mean %g %g %g)",
+                            crop_share, preprocess->mean[0], preprocess->mean[1],
+                            preprocess->mean[2]);
+}
+
 /* Without any word about preprocessing, pictures have the size that the positions are for. */
 static void
 infer_picture_size (VtrDetection *self, const VtrStatement *statement)
@@ -396,18 +422,7 @@ infer_picture_size (VtrDetection *self, const VtrStatement *statement)
                                 width, height);
     }
   else if (self->parts->naming == &vtr_naming_timm && statement->image_height == 0)
-    {
-      const double crop_share = has (self, VTR_PART_PRE_NORM) ? 1.0 : 0.9;
-      preprocess->resize = width == height ? VTR_RESIZE_SHORT_EDGE : VTR_RESIZE_COVER;
-      preprocess->resize_height = (guint) floor (height / crop_share);
-      preprocess->resize_width = (guint) floor (width / crop_share);
-      preprocess->crop_height = height;
-      preprocess->crop_width = width;
-      vtr_detection_add_reason (self,
-                                "preprocessing as timm has it by default (crop_pct %g, bicubic), "
-                                "for there is no config.json",
-                                crop_share);
-    }
+    assume_timm_preprocess (self, width, height);
 }
 
 gboolean
