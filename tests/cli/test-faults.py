@@ -77,15 +77,18 @@ class Interrupt(CliTest):
         self.assertIn(n_done, range(1, self.N_PICTURES))
         return n_done
 
-    def test_signals_end_cleanly(self):
-        for number in [signal.SIGINT, signal.SIGTERM]:
-            with self.subTest(signal=number):
-                process = self.start()
-                process.send_signal(number)
-                _, messages = process.communicate(timeout=TIMEOUT)
-                self.assertEqual(process.returncode, 130, messages)
-                self.assertIn(f'{self.check_files()} of {self.N_PICTURES} pictures are done',
-                              messages)
+    def end_by(self, number):
+        process = self.start()
+        process.send_signal(number)
+        _, messages = process.communicate(timeout=TIMEOUT)
+        self.assertEqual(process.returncode, 130, messages)
+        self.assertIn(f'{self.check_files()} of {self.N_PICTURES} pictures are done', messages)
+
+    def test_ctrl_c_ends_cleanly(self):
+        self.end_by(signal.SIGINT)
+
+    def test_sigterm_ends_cleanly(self):
+        self.end_by(signal.SIGTERM)
 
     def test_resume_goes_on(self):
         process = self.start()
