@@ -5,15 +5,21 @@
  * model: files → architecture + weights.
  *
  *   model.c               VtrModel: open, getters
- *   describe.c            what `vitreous inspect` prints
- *   store.c               named tensors of a checkpoint, whatever its format
- *   format-safetensors.c  format-npz.c  format-onnx.c   one reader each, one fuzz target each
- *   config.c              config.json, preprocessor_config.json, timm's config.json
- *   families.c            table: families, their defaults and tensor-name patterns
- *   detect.c              config / names / shapes → a row of that table, and why
+ *   describe.c  hash.c    what `vitreous inspect` prints; SHA-256 of the weights
+ *   install.c  import.c   installed models: find, list; import
  *   weights.c             tensors by role, in one canonical layout, as f32
  *   positions.c           position tables and RoPE for any grid
- *   install.c             installed models: find, list, import
+ *
+ *   families.h  families.c  naming.c   tables: families, their defaults, their tensors' names
+ *   config.h  config.c    JSON with bounds and types; config-hf.c, config-timm.c and
+ *                         config-preprocess.c read what transformers and timm write
+ *   detect.h  detect.c    configuration or names → a row of the table, and why
+ *   infer.c  check.c      shapes → architecture; every tensor it needs, and none too many
+ *   parts.h  parts.c      which tensor is which part
+ *   store.h  store.c      named tensors of a checkpoint, whatever its format; store-open.c,
+ * shards.c format-safetensors.c  format-npz.c  format-onnx.c   one reader each, one fuzz target
+ * each onnx-nodes.c  wire.c  what an ONNX graph says of its tensors; protocol buffers save-config.c
+ * save-weights.c   a model as transformers would have saved it
  */
 #include "model/arch.h"
 
