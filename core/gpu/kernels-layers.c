@@ -15,6 +15,9 @@
 /* What a workgroup by shuffles costs besides its rows, in rows a lane: loads of w or of keys. */
 #define SHUFFLE_BASE_COST 2
 
+/* With fewer rows in all, compiling a longer shader would take longer than it saves. */
+#define MANY_ROWS 64
+
 /* How many rows a lane takes, @most at most: few leave less of the last tile empty, many are
  * cheaper each. */
 static guint32
@@ -22,6 +25,9 @@ choose_rows_per_lane (guint32 n_lanes, guint32 n_rows, guint32 most)
 {
   guint32 best = 1;
   guint64 least_cost = G_MAXUINT64;
+
+  if (n_rows < MANY_ROWS)
+    return 1;
 
   for (guint32 rows = 1; rows == 1 || (rows <= most && rows * n_lanes <= SHUFFLE_ROWS_MAX); rows++)
     {
