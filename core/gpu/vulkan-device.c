@@ -151,7 +151,7 @@ find_physical_device (VtrVulkanDevice *self, guint index, GError **error)
   if (index >= list->len)
     {
       g_set_error (error, VTR_ERROR, VTR_ERROR_NO_DEVICE,
-                   "There is no device vulkan:%u: \"vitreous devices\" lists the %u there are.",
+                   "There is no device vulkan:%u: “vitreous devices” lists the %u there are.",
                    index, list->len);
       return FALSE;
     }

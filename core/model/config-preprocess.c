@@ -115,7 +115,7 @@ read_values (VtrPreprocess *self, VtrConfig *config, GError **error)
       if (self->std[i] == 0.0)
         {
           g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT,
-                       "%s: \"image_std\" has a zero, by which nothing can be divided.",
+                       "%s: “image_std” has a zero, by which nothing can be divided.",
                        vtr_config_get_label (config));
           return FALSE;
         }
@@ -142,7 +142,7 @@ vtr_preprocess_read_hf (VtrPreprocess *preprocess, VtrConfig *config, GError **e
       if (filter >= G_N_ELEMENTS (pillow_filters))
         {
           g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
-                       "%s: \"resample\" is %u, which is no filter of Pillow.",
+                       "%s: “resample” is %u, which is no filter of Pillow.",
                        vtr_config_get_label (config), filter);
           return FALSE;
         }

@@ -110,7 +110,7 @@ read_act (VtrArch *arch, VtrConfig *args, GError **error)
   if (name == NULL)
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
-               "%s: act_layer \"%s\" is no activation that Vitreous has.",
+               "%s: act_layer “%s” is no activation that Vitreous has.",
                vtr_config_get_label (args), name);
   return FALSE;
 }
@@ -225,7 +225,7 @@ read_data_config (VtrStatement *self, VtrConfig *config, GError **error)
       !(crop_share > 0.01 && crop_share < 100.0))
     {
       g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
-                   "%s: interpolation \"%s\", crop_mode \"%s\" and crop_pct %g are not all known "
+                   "%s: interpolation “%s”, crop_mode “%s” and crop_pct %g are not all known "
                    "to Vitreous.",
                    vtr_config_get_label (config), interpolation, mode, crop_share);
       return FALSE;
@@ -257,7 +257,7 @@ check_pool (const VtrStatement *self, VtrConfig *config, GError **error)
       strcmp (self->pool, "avg") == 0)
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
-               "%s: global_pool \"%s\" is none that Vitreous has (token, avg).",
+               "%s: global_pool “%s” is none that Vitreous has (token, avg).",
                vtr_config_get_label (config), self->pool);
   return FALSE;
 }
@@ -281,7 +281,7 @@ read_top (VtrStatement *self,
     return FALSE;
   if (self->architecture == NULL)
     {
-      g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: there is no \"architecture\".",
+      g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: there is no “architecture”.",
                    vtr_config_get_label (config));
       return FALSE;
     }
@@ -289,7 +289,7 @@ read_top (VtrStatement *self,
   if (refused == NULL)
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
-               "%s: Vitreous does not run the architecture \"%s\": %s.",
+               "%s: Vitreous does not run the architecture “%s”: %s.",
                vtr_config_get_label (config), self->architecture, refused);
   return FALSE;
 }

@@ -121,7 +121,7 @@ vtr_config_get_label (VtrConfig *self)
 static gboolean
 wrong_type (VtrConfig *self, const char *key, const char *expected, GError **error)
 {
-  g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: \"%s\" is not %s.", self->label, key,
+  g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: “%s” is not %s.", self->label, key,
                expected);
   return FALSE;
 }

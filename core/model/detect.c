@@ -65,9 +65,9 @@ family_of_config (VtrConfig *config, const char **model_type, GError **error)
       g_autofree char *known = format_known_families ();
       g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
                    "%s: %s%s%s; Vitreous knows these families: %s.", vtr_config_get_label (config),
-                   *model_type != NULL ? "the model_type is \"" : "there is no model_type",
+                   *model_type != NULL ? "the model_type is “" : "there is no model_type",
                    *model_type != NULL ? *model_type : "",
-                   *model_type != NULL ? "\", which Vitreous does not know" : "", known);
+                   *model_type != NULL ? "”, which Vitreous does not know" : "", known);
     }
   return family;
 }
@@ -162,10 +162,10 @@ choose_family (VtrDetection *self,
       return FALSE;
     }
   if (model_type != NULL)
-    vtr_detection_add_reason (self, "%s by model_type \"%s\" in config.json", self->family->name,
+    vtr_detection_add_reason (self, "%s by model_type “%s” in config.json", self->family->name,
                               model_type);
   else
-    vtr_detection_add_reason (self, "timm by \"architecture\" in config.json");
+    vtr_detection_add_reason (self, "timm by “architecture” in config.json");
   return TRUE;
 }
 
@@ -184,8 +184,8 @@ note_naming (VtrDetection *self)
                                       ->worlds[query != NULL && query->weight != NULL ? query->name
                                                                                       : 0]
                                 : "",
-                            *self->parts->prefix != '\0' ? ", after \"" : "", self->parts->prefix,
-                            *self->parts->prefix != '\0' ? "\"" : "");
+                            *self->parts->prefix != '\0' ? ", after “" : "", self->parts->prefix,
+                            *self->parts->prefix != '\0' ? "”" : "");
 }
 
 static gboolean

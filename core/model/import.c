@@ -16,7 +16,7 @@ check_name (const char *name, GError **error)
   if (n > 0 && n <= MAX_NAME && *name != '.' && *name != '-' && strspn (name, allowed) == n)
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-               "\"%s\" cannot be the name of a model: take up to %d letters, digits, '.', '_' and "
+               "“%s” cannot be the name of a model: take up to %d letters, digits, '.', '_' and "
                "'-', and start with a letter, a digit or '_'.",
                name, MAX_NAME);
   return FALSE;

@@ -46,7 +46,7 @@ find_default (GError **error)
   if (n == 0)
     g_set_error (error, VTR_ERROR, VTR_ERROR_NOT_FOUND,
                  "No model is installed in %s: name one by its path, or install one with "
-                 "\"vitreous import\".",
+                 "“vitreous import”.",
                  directory);
   else
     {

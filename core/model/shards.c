@@ -22,8 +22,8 @@ add_shard (VtrStore *store,
 {
   if (!is_plain_name (name))
     {
-      g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT,
-                   "%s: \"%s\" is no name of a file beside it.", vtr_store_get_label (store), name);
+      g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: “%s” is no name of a file beside it.",
+                   vtr_store_get_label (store), name);
       return FALSE;
     }
   if (!g_hash_table_add (done, g_strdup (name)))
@@ -55,7 +55,7 @@ vtr_store_open_shards (const char *index_path, GPtrArray *files, GError **error)
       if (local != NULL)
         g_propagate_error (error, g_steal_pointer (&local));
       else
-        g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: there is no \"weight_map\".",
+        g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT, "%s: there is no “weight_map”.",
                      index_path);
       return NULL;
     }

@@ -145,7 +145,7 @@ vtr_arena_plan (VtrArena *self,
       g_autofree char *most =
           g_format_size_full (self->device->max_tensor_bytes, G_FORMAT_SIZE_IEC_UNITS);
       g_set_error (error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY,
-                   "The tensor \"%s\" is larger than the %s that a kernel can use at once on %s: "
+                   "The tensor “%s” is larger than the %s that a kernel can use at once on %s: "
                    "choose a smaller size or fewer images in a batch, or another device.",
                    name, most, self->device->info->name);
       return FALSE;
