@@ -89,6 +89,7 @@ choose_matmul_shuffle (const VtrGpuLimits *limits, const VtrMatmulParams *matmul
   vtr_launch_add_constant (launch, n_lanes);
   vtr_launch_add_constant (launch, rows);
   vtr_launch_add_constant (launch, SHUFFLE_COLS);
+  vtr_launch_add_constant (launch, matmul->n_cols % SHUFFLE_COLS == 0);
   launch->groups[0] = vtr_launch_n_tiles (matmul->n_rows, n_lanes * rows);
   launch->groups[1] = vtr_launch_n_tiles (matmul->n_cols, n_lanes * SHUFFLE_COLS);
   launch->groups[2] = 1;

@@ -18,9 +18,26 @@
 layout (constant_id = 2) const uint LANES = 8;
 layout (constant_id = 3) const uint ROWS = 3;
 layout (constant_id = 4) const uint COLS = 4;
+layout (constant_id = 5) const bool BY_FOUR = false; // COLS is 4 and divides n_cols
 layout (local_size_x_id = 2) in;
 
 #include "matmul-interface.glsl"
+
+layout (std430, binding = 3) buffer Y4 { vec4 y4[]; }; // y again
+
+// store () for the four sums of a lane in a row; one access where that makes four.
+void
+store_four (uint row, uint first_col, vec4 sums, vec4 bias, vec4 scale)
+{
+  const uint index = (row * params.n_cols + first_col) / 4;
+  vec4 value = sums + bias;
+
+  [[unroll]] for (uint j = 0; j < 4; j++)
+    value[j] = activate (value[j]) * scale[j];
+  if ((FLAGS & FLAG_ACCUMULATE) != 0)
+    value += y4[index];
+  y4[index] = value;
+}
 
 void
 main ()
@@ -57,6 +74,25 @@ main ()
                 sums[(i * LANES + l) * COLS + j] += dot (row, from_w[j]);
             }
         }
+    }
+
+  if (BY_FOUR)
+    {
+      if (first_col >= params.n_cols)
+        return;
+      vec4 bias, scale;
+      [[unroll]] for (uint j = 0; j < 4; j++)
+        {
+          bias[j] = column_bias (first_col + j);
+          scale[j] = column_scale (first_col + j);
+        }
+      [[unroll]] for (uint i = 0; i < ROWS * LANES; i++)
+        if (first_row + i < params.n_rows)
+          store_four (first_row + i, first_col,
+                      vec4 (sums[i * COLS], sums[i * COLS + 1], sums[i * COLS + 2],
+                            sums[i * COLS + 3]),
+                      bias, scale);
+      return;
     }
 
   [[unroll]] for (uint j = 0; j < COLS; j++)

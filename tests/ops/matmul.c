@@ -36,7 +36,7 @@ static const MatmulCase cases[] = {
   { "gelu-quick-saturated", 1, 10, 24, 20, BIAS, VTR_ACTIVATION_GELU_QUICK, 8 },
   { "tanh-saturated", 1, 10, 24, 20, BIAS, VTR_ACTIVATION_TANH, 8 },
   { "gelu-scale-accumulate", 1, 9, 8, 8, BIAS | SCALE | ACCUMULATE, VTR_ACTIVATION_GELU_ERF, 1 },
-  { "many-rows", 1, 67, 37, 36, BIAS | SCALE | ACCUMULATE, VTR_ACTIVATION_GELU_ERF, 1 },
+  { "many-rows", 1, 67, 36, 36, BIAS | SCALE | ACCUMULATE, VTR_ACTIVATION_GELU_ERF, 1 },
   { "many-rows-odd-depth", 1, 67, 13, 19, BIAS, VTR_ACTIVATION_NONE, 1 },
   { "batch-of-32", 32, 3, 24, 28, BIAS, VTR_ACTIVATION_NONE, 1 },
   { "tiles-exactly", 1, 128, 128, 128, NO_FLAGS, VTR_ACTIVATION_NONE, 1 },
