@@ -57,8 +57,7 @@ parse (BenchOptions *self, int argc, char **argv, GError **error)
   /* clang-format on */
   g_auto (GStrv) rest = cli_parse (argc, argv, entries, 0, 0, error);
 
-  if (rest == NULL || !cli_check_device (self->device, error) ||
-      !check_range ("size", self->size, 0, 65536, error) ||
+  if (rest == NULL || !check_range ("size", self->size, 0, 65536, error) ||
       !check_range ("rows", self->n_rows, 0, MAX_GRID, error) ||
       !check_range ("columns", self->n_columns, 0, MAX_GRID, error) ||
       !check_range ("batch", self->batch, 1, VTR_MAX_BATCH, error) ||

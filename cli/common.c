@@ -201,17 +201,6 @@ cli_open_model (const char *name, GError **error)
   return path == NULL ? NULL : vtr_model_open (path, error);
 }
 
-gboolean
-cli_check_device (const char *spec, GError **error)
-{
-  if (g_strcmp0 (spec, "cpu") != 0)
-    return TRUE;
-  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-               "This version has no device “cpu”; a Vulkan driver that computes on the processor, "
-               "such as Mesa's lavapipe, is a device like any other.");
-  return FALSE;
-}
-
 VtrDevice *
 cli_open_device (const char *spec, gboolean quiet, GError **error)
 {
@@ -221,7 +210,8 @@ cli_open_device (const char *spec, gboolean quiet, GError **error)
 
   const VtrDeviceInfo *info = vtr_device_get_info (device);
   if (info->kind == VTR_DEVICE_SOFTWARE && !quiet)
-    cli_say ("%s computes on the processor, much slower than a GPU would.", info->name);
+    cli_say ("%s computes on the processor through Vulkan; the device “cpu” is faster.",
+             info->name);
   return g_steal_pointer (&device);
 }
 
@@ -238,6 +228,8 @@ cli_device_kind_to_text (VtrDeviceKind kind)
       return "virtual GPU";
     case VTR_DEVICE_SOFTWARE:
       return "software";
+    case VTR_DEVICE_CPU:
+      return "processor";
     }
   g_return_val_if_reached ("?");
 }

@@ -89,9 +89,6 @@ void cli_json_boolean (JsonBuilder *builder, const char *member, gboolean value)
 /* Opens @name, else what VITREOUS_MODEL says, else the installed one. */
 VtrModel *cli_open_model (const char *name, GError **error);
 
-/* Whether this version may have such a device at all; fails with VTR_ERROR_USAGE. */
-gboolean cli_check_device (const char *spec, GError **error);
-
 /* Opens a device; unless @quiet, says so where it is a software driver. */
 VtrDevice *cli_open_device (const char *spec, gboolean quiet, GError **error);
 

@@ -392,7 +392,8 @@ static void
 pipeline_init (Pipeline *self, const CliPipelineJob *job)
 {
   const CliExplainOptions *options = job->options;
-  const gboolean is_software = vtr_device_get_info (job->device)->kind == VTR_DEVICE_SOFTWARE;
+  const VtrDeviceKind kind = vtr_device_get_info (job->device)->kind;
+  const gboolean is_processor = kind == VTR_DEVICE_SOFTWARE || kind == VTR_DEVICE_CPU;
 
   self->job = job;
   self->device = g_object_ref (job->device);
@@ -406,10 +407,10 @@ pipeline_init (Pipeline *self, const CliPipelineJob *job)
       if (item->picture->status != CLI_PICTURE_OPEN)
         item->state = STATE_FINISHED;
     }
-  /* Software drivers gain nothing from more at once, nor does anybody from many large matrices. */
+  /* A processor gains nothing from more at once, nor does anybody from many large matrices. */
   self->batch = options->batch;
   if (self->batch == 0)
-    self->batch = is_software || (options->keep & VTR_EXPLAIN_MATRIX) ? 1 : GPU_BATCH;
+    self->batch = is_processor || (options->keep & VTR_EXPLAIN_MATRIX) ? 1 : GPU_BATCH;
   /* One batch computed, the next prepared, the last ones written. */
   self->max_under_way = 2 * self->batch + options->jobs;
   g_mutex_init (&self->lock);

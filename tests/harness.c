@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "harness.h"
+#include "cpu/cpu.h"
 #include "gpu/gpu.h"
 
 #include <math.h>
@@ -257,20 +258,45 @@ harness_add (const char *op, const char *name, HarnessFunc func, gconstpointer d
 }
 
 static gboolean
-is_wanted (guint index)
+is_wanted (const char *name)
 {
   const char *wanted = g_getenv ("VTR_TEST_DEVICES");
-  g_autofree char *number = g_strdup_printf ("%u", index);
 
   if (wanted == NULL || *wanted == '\0' || g_str_equal (wanted, "all"))
     return TRUE;
-  g_auto (GStrv) numbers = g_strsplit (wanted, ",", -1);
-  return g_strv_contains ((const char *const *) numbers, number);
+  g_auto (GStrv) names = g_strsplit (wanted, ",", -1);
+  return g_strv_contains ((const char *const *) names, name);
 }
 
-/* Opens the devices that are wanted; why there is none, or NULL. */
+static void
+take_device (VtrDevice *device)
+{
+  printf ("# %s: %s, %s\n", device->info->id, device->info->name, device->info->driver);
+  g_ptr_array_add (devices, device);
+}
+
+static gboolean
+is_cpu_alone (void)
+{
+  return g_strcmp0 (g_getenv ("VTR_TEST_DEVICES"), "cpu") == 0;
+}
+
+/* Opens the processor; why it cannot, or NULL. */
 static char *
-open_devices (void)
+open_cpu (void)
+{
+  g_autoptr (GError) error = NULL;
+  VtrDevice *device = vtr_cpu_open (&error);
+
+  if (device == NULL)
+    return g_strdup (error->message);
+  take_device (device);
+  return NULL;
+}
+
+/* Opens the Vulkan devices that are wanted; why there is none, or NULL. */
+static char *
+open_vulkan (void)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) infos = vtr_vulkan_list (&error);
@@ -280,12 +306,12 @@ open_devices (void)
   for (guint i = 0; i < infos->len; i++)
     {
       const VtrDeviceInfo *info = g_ptr_array_index (infos, i);
-      if (!is_wanted (i) || !info->usable)
+      g_autofree char *number = g_strdup_printf ("%u", i);
+      if (!is_wanted (number) || !info->usable)
         continue;
       VtrDevice *device = vtr_vulkan_open (i, &error);
       g_assert_no_error (error);
-      g_ptr_array_add (devices, device);
-      printf ("# %s: %s, %s\n", info->id, info->name, info->driver);
+      take_device (device);
     }
   return devices->len > 0 ? NULL : g_strdup ("no usable Vulkan device");
 }
@@ -298,7 +324,7 @@ harness_run (int argc, char **argv, void (*add_cases) (void))
   g_test_init (&argc, &argv, NULL);
 
   int status = 0;
-  g_autofree char *reason = open_devices ();
+  g_autofree char *reason = is_cpu_alone () ? open_cpu () : open_vulkan ();
   if (reason != NULL)
     printf ("1..0 # SKIP %s\n", reason);
   else

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Runs test cases of kernels on every Vulkan device.
+ * Runs test cases of kernels on every Vulkan device, or on the processor.
  *
  * Each tensor of a case lies between sentinels: values in front of it and right
  * behind its last one that no kernel may touch.  They are NaNs, so that a result
@@ -10,7 +10,8 @@
  * a case, inputs and sentinels must be as before, and the driver's validation
  * layers must have kept silent.
  *
- * VTR_TEST_DEVICES chooses devices by number ("0,2"); all of them by default.
+ * VTR_TEST_DEVICES chooses Vulkan devices by number ("0,2"), all of them by default;
+ * "cpu" stands for the processor alone.
  */
 #include "ops/ops.h"
 

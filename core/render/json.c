@@ -132,6 +132,7 @@ add_device (JsonBuilder *json, const VtrDeviceInfo *device)
     [VTR_DEVICE_INTEGRATED_GPU] = "integrated-gpu",
     [VTR_DEVICE_VIRTUAL_GPU] = "virtual-gpu",
     [VTR_DEVICE_SOFTWARE] = "software",
+    [VTR_DEVICE_CPU] = "cpu",
   };
 
   begin (json, "device");

@@ -3,6 +3,7 @@
 /* Which devices there are: the one place that knows their kinds by name. */
 #include "run/run.h"
 
+#include "cpu/cpu.h"
 #include "gpu/gpu.h"
 
 GPtrArray *
@@ -10,7 +11,23 @@ vtr_device_list (GError **error)
 {
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  return vtr_vulkan_list (error);
+  g_autoptr (GError) no_vulkan = NULL;
+  g_autoptr (GPtrArray) infos = vtr_vulkan_list (&no_vulkan);
+  VtrDeviceInfo *cpu = vtr_cpu_describe ();
+
+  if (infos == NULL && cpu == NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&no_vulkan));
+      return NULL;
+    }
+  if (infos == NULL)
+    {
+      g_info ("No Vulkan devices: %s", no_vulkan->message);
+      infos = g_ptr_array_new_with_free_func ((GDestroyNotify) vtr_device_info_free);
+    }
+  if (cpu != NULL)
+    g_ptr_array_add (infos, cpu);
+  return g_steal_pointer (&infos);
 }
 
 /* Lower is better: a GPU of its own memory, integrated, virtual, software. */
@@ -30,8 +47,9 @@ find_best (GPtrArray *infos)
   return best;
 }
 
+/* The best Vulkan device, software drivers included. */
 static VtrDevice *
-open_best (GError **error)
+open_best_vulkan (GError **error)
 {
   g_autoptr (GPtrArray) infos = vtr_vulkan_list (error);
   if (infos == NULL)
@@ -54,6 +72,26 @@ open_best (GError **error)
     g_set_error (error, VTR_ERROR, VTR_ERROR_NO_DEVICE, "No Vulkan device can be used; %s (%s): %s",
                  first->id, first->name, first->reason);
   return NULL;
+}
+
+/* A real GPU, else the processor, else what emulates a GPU on it. */
+static VtrDevice *
+open_best (GError **error)
+{
+  g_autoptr (VtrDeviceInfo) cpu = vtr_cpu_describe ();
+  if (cpu == NULL)
+    return open_best_vulkan (error);
+
+  g_autoptr (GPtrArray) infos = vtr_vulkan_list (NULL);
+  const guint best = infos != NULL ? find_best (infos) : G_MAXUINT;
+  if (infos != NULL && best < infos->len &&
+      ((VtrDeviceInfo *) g_ptr_array_index (infos, best))->kind < VTR_DEVICE_SOFTWARE)
+    {
+      g_autoptr (VtrDevice) device = vtr_vulkan_open (best, NULL);
+      if (device != NULL)
+        return g_steal_pointer (&device);
+    }
+  return vtr_cpu_open (error);
 }
 
 static VtrDevice *
@@ -95,12 +133,16 @@ vtr_device_open (const char *spec, GError **error)
   g_return_val_if_fail (spec != NULL, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (g_str_equal (spec, "auto") || g_str_equal (spec, "vulkan"))
+  if (g_str_equal (spec, "auto"))
     return open_best (error);
+  if (g_str_equal (spec, "cpu"))
+    return vtr_cpu_open (error);
+  if (g_str_equal (spec, "vulkan"))
+    return open_best_vulkan (error);
   if (g_str_has_prefix (spec, "vulkan:"))
     return open_by_number (spec, spec + strlen ("vulkan:"), error);
 
   g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-               "“%s” is no device: write auto, vulkan or vulkan:N", spec);
+               "“%s” is no device: write auto, cpu, vulkan or vulkan:N", spec);
   return NULL;
 }

@@ -15,9 +15,10 @@ BELOW = {
     "io": ["base"],
     "ops": ["base"],
     "gpu": ["ops"],
+    "cpu": ["ops"],
     "model": ["base"],
     "preprocess": ["io", "model"],
-    "run": ["gpu", "preprocess"],
+    "run": ["gpu", "cpu", "preprocess"],
     "explain": ["run"],
     "render": ["explain"],
 }

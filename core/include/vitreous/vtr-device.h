@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 /**
  * VtrDevice:
  *
- * Something that computes: a GPU, or a driver that emulates one.  May be used
+ * Something that computes: a GPU, a driver that emulates one, or the processor.  May be used
  * from several threads at once; each session has its own memory and commands.
  */
 VTR_AVAILABLE_IN_0_1
@@ -21,7 +21,8 @@ GType vtr_device_get_type (void);
  * @VTR_DEVICE_GPU: a graphics processor of its own memory
  * @VTR_DEVICE_INTEGRATED_GPU: a graphics processor that shares the host's memory
  * @VTR_DEVICE_VIRTUAL_GPU: a graphics processor passed through to a guest
- * @VTR_DEVICE_SOFTWARE: a driver that computes on the CPU
+ * @VTR_DEVICE_SOFTWARE: a Vulkan driver that computes on the CPU
+ * @VTR_DEVICE_CPU: the host's processor, without any driver
  */
 typedef enum
 {
@@ -29,16 +30,17 @@ typedef enum
   VTR_DEVICE_INTEGRATED_GPU,
   VTR_DEVICE_VIRTUAL_GPU,
   VTR_DEVICE_SOFTWARE,
+  VTR_DEVICE_CPU,
 } VtrDeviceKind;
 
 /**
  * VtrDeviceInfo:
- * @id: what vtr_device_open() takes ("vulkan:0")
+ * @id: what vtr_device_open() takes ("vulkan:0", "cpu")
  * @name: the device's own name
  * @driver: driver name and version
  * @kind: what it is
- * @api: version of the interface ("Vulkan 1.4.305")
- * @memory: bytes of its largest device-local heap
+ * @api: version of the interface ("Vulkan 1.4.305"); threads of a processor
+ * @memory: bytes of its largest device-local heap; all memory of a processor's
  * @usable: whether Vitreous can compute on it
  * @reason: why not, a sentence; %NULL where @usable
  */
@@ -61,8 +63,9 @@ void vtr_device_info_free (VtrDeviceInfo *self);
  * vtr_device_list:
  * @error: return location
  *
- * Lists the devices, without opening any.  An empty list is no error; a
- * missing Vulkan loader is %VTR_ERROR_NO_VULKAN.
+ * Lists the devices, without opening any: those with a Vulkan driver, then the
+ * processor.  An empty list is no error; a missing Vulkan loader is
+ * %VTR_ERROR_NO_VULKAN only where this build cannot compute on the processor.
  *
  * Returns: (transfer full) (element-type VtrDeviceInfo): the devices
  */
@@ -71,11 +74,13 @@ GPtrArray *vtr_device_list (GError **error);
 
 /**
  * vtr_device_open:
- * @spec: "auto", "vulkan" (the best Vulkan device) or "vulkan:N" (as listed)
+ * @spec: "auto", "cpu", "vulkan" (the best Vulkan device) or "vulkan:N" (as
+ *   listed)
  * @error: return location
  *
  * "auto" and "vulkan" prefer a GPU of its own memory, then an integrated one,
- * then a virtual one, and a software driver last.
+ * then a virtual one.  Where there is none, "auto" takes the processor, and
+ * "vulkan" a driver that computes on it.
  *
  * Returns: (transfer full): the device
  */

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/*
+ * context = softmax (scale·q·kᵀ)·v with an online softmax (Milakov & Gimelshein
+ * 2018).  A thread has a block of queries of one head, one query a lane; keys come
+ * KEYS at a time.  Shapes: see shaders/lib/attention-interface.glsl.
+ */
+#include "cpu/kernels.h"
+#include "cpu/tile.h"
+
+#include <math.h>
+
+#define KEYS 96
+
+/* What a thread needs for a block, allocated once. */
+typedef struct
+{
+  float *queries; /* [head_width][VTR_BLOCK], scaled */
+  float *weights; /* [KEYS][VTR_BLOCK]: products, then exp (product − highest) */
+  float *sums;    /* [head_width][VTR_BLOCK]: of weights·v */
+  VtrVec highest[VTR_BLOCK_VECS];
+  VtrVec total[VTR_BLOCK_VECS]; /* of the weights */
+} Block;
+
+/* Products to weights; what was summed before fades as the highest product grows. */
+static void
+weigh_keys (Block *self, gsize n_keys, gsize head_width)
+{
+  for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+    {
+      float *column = self->weights + v * VTR_LANES;
+      VtrVec highest = self->highest[v];
+      for (gsize key = 0; key < n_keys; key++)
+        highest = vtr_vec_max (highest, vtr_vec_load (column + key * VTR_BLOCK));
+
+      const VtrVec fade = vtr_vec_exp (self->highest[v] - highest);
+      VtrVec total = self->total[v] * fade;
+      for (gsize key = 0; key < n_keys; key++)
+        {
+          const VtrVec weight = vtr_vec_exp (vtr_vec_load (column + key * VTR_BLOCK) - highest);
+          vtr_vec_store (column + key * VTR_BLOCK, weight);
+          total += weight;
+        }
+      for (gsize i = 0; i < head_width; i++)
+        {
+          float *sum = self->sums + i * VTR_BLOCK + v * VTR_LANES;
+          vtr_vec_store (sum, vtr_vec_load (sum) * fade);
+        }
+      self->highest[v] = highest;
+      self->total[v] = total;
+    }
+}
+
+/* @q, @k and @v: of the block's first query and of key 0; tokens are @stride values apart. */
+static void
+attend (Block *self,
+        const VtrAttentionParams *params,
+        const float *q,
+        const float *k,
+        const float *v,
+        gsize stride,
+        gsize n_queries)
+{
+  const gsize width = params->head_width;
+
+  vtr_tile_pack (q, stride, n_queries, width, params->scale, self->queries);
+  memset (self->sums, 0, width * VTR_BLOCK * sizeof (float));
+  for (guint i = 0; i < VTR_BLOCK_VECS; i++)
+    {
+      self->highest[i] = vtr_vec_of (-3.402823e38f);
+      self->total[i] = vtr_vec_of (0.0f);
+    }
+  for (gsize first = 0; first < params->n_tokens; first += KEYS)
+    {
+      const gsize n_keys = MIN (KEYS, params->n_tokens - first);
+      const VtrTileOthers keys = { k + first * stride, stride, 1 };
+      const VtrTileOthers values = { v + first * stride, 1, stride };
+      vtr_tile_multiply (self->queries, width, &keys, n_keys, FALSE, self->weights);
+      weigh_keys (self, n_keys, width);
+      vtr_tile_multiply (self->weights, n_keys, &values, width, TRUE, self->sums);
+    }
+}
+
+static void
+store_block (const Block *self,
+             gsize n_queries,
+             gsize width,
+             gsize stride,
+             float *context,
+             float *lse)
+{
+  const float *highest = (const float *) self->highest;
+  const float *total = (const float *) self->total;
+
+  for (gsize query = 0; query < n_queries; query++)
+    {
+      const float inverse = 1.0f / total[query];
+      for (gsize i = 0; i < width; i++)
+        context[query * stride + i] = self->sums[i * VTR_BLOCK + query] * inverse;
+      lse[query] = highest[query] + logf (total[query]);
+    }
+}
+
+void
+VTR_CPU (attention) (gconstpointer data, float *const *tensors)
+{
+  const VtrAttentionParams *params = data;
+  const gsize n = params->n_tokens, n_heads = params->n_heads, width = params->head_width;
+  const gsize d = n_heads * width;
+  const gsize n_blocks = (n + VTR_BLOCK - 1) / VTR_BLOCK;
+
+#pragma omp parallel if (VTR_CPU_IS_LARGE(2.0 * params->n_images * n * n * d))
+  {
+    Block block = {
+      .queries = vtr_tile_new (width * VTR_BLOCK),
+      .weights = vtr_tile_new (KEYS * VTR_BLOCK),
+      .sums = vtr_tile_new (width * VTR_BLOCK),
+    };
+
+#pragma omp for schedule(dynamic)
+    for (gsize i = 0; i < params->n_images * n_heads * n_blocks; i++)
+      {
+        const gsize first = i % n_blocks * VTR_BLOCK;
+        const gsize head = i / n_blocks % n_heads, image = i / n_blocks / n_heads;
+        const gsize n_queries = MIN (VTR_BLOCK, n - first);
+        const float *q = tensors[0] + image * n * 3 * d + head * width;
+
+        attend (&block, params, q + first * 3 * d, q + d, q + 2 * d, 3 * d, n_queries);
+        store_block (&block, n_queries, width, d,
+                     tensors[1] + (image * n + first) * d + head * width,
+                     tensors[2] + (image * n_heads + head) * n + first);
+      }
+    g_aligned_free (block.queries);
+    g_aligned_free (block.weights);
+    g_aligned_free (block.sums);
+  }
+}

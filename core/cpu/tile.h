@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * Products of a block of vectors with others.
+ *
+ * VTR_BLOCK vectors are packed so that one lane has one of them; the others are
+ * read where they lie, each of their values once for the whole block.  So nothing
+ * but the block is copied, no sum goes across lanes, and the sums of VTR_OTHERS
+ * others stay in registers.
+ *
+ * A sum runs over the depth in order, one value at a time: two products of the
+ * same vectors are the same bits wherever they are computed.
+ */
+#include "cpu/simd.h"
+
+/* Registers there are: 32 with AVX-512, else 16. */
+#if defined __AVX512F__ || defined __aarch64__
+#define VTR_OTHERS 12
+#else
+#define VTR_OTHERS 6
+#endif
+#define VTR_BLOCK_VECS 2
+#define VTR_BLOCK (VTR_BLOCK_VECS * VTR_LANES) /* vectors in a block; divides 32 */
+
+/* For @n values, to be freed with g_aligned_free (). */
+static inline float *
+vtr_tile_new (gsize n)
+{
+  return g_aligned_alloc (n, sizeof (float), VTR_TILE_ALIGNMENT);
+}
+
+/*
+ * packed [depth][VTR_BLOCK]: the vectors that lie @stride values apart from @vectors
+ * on, times @scale; zeros past the last of @n.
+ */
+static inline void
+vtr_tile_pack (const float *vectors, gsize stride, gsize n, gsize depth, float scale, float *packed)
+{
+  for (gsize i = 0; i < VTR_BLOCK; i++)
+    for (gsize k = 0; k < depth; k++)
+      packed[k * VTR_BLOCK + i] = i < n ? vectors[i * stride + k] * scale : 0.0f;
+}
+
+/* Where the vectors to multiply a block with lie, and how far their values are apart. */
+typedef struct
+{
+  const float *first;
+  gsize stride;       /* values from one vector to the next */
+  gsize depth_stride; /* values from one value of a vector to the next */
+} VtrTileOthers;
+
+/* @n_others is a constant wherever this is called, so that the sums are registers. */
+static inline __attribute__ ((always_inline)) void
+vtr_tile_multiply_n (const float *packed,
+                     gsize depth,
+                     const VtrTileOthers *others,
+                     gsize first,
+                     const guint n_others,
+                     gboolean add,
+                     float *sums)
+{
+  const float *other = others->first + first * others->stride;
+  const gsize stride = others->stride;
+  float *out = sums + first * VTR_BLOCK;
+  VtrVec sum[VTR_OTHERS][VTR_BLOCK_VECS];
+
+  for (guint j = 0; j < n_others; j++)
+    for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+      sum[j][v] = add ? vtr_vec_load (out + j * VTR_BLOCK + v * VTR_LANES) : vtr_vec_of (0.0f);
+
+  for (gsize k = 0; k < depth; k++)
+    {
+      VtrVec own[VTR_BLOCK_VECS];
+      for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+        own[v] = vtr_vec_load (packed + k * VTR_BLOCK + v * VTR_LANES);
+      for (guint j = 0; j < n_others; j++)
+        for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+          sum[j][v] += own[v] * other[j * stride];
+      other += others->depth_stride;
+    }
+
+  for (guint j = 0; j < n_others; j++)
+    for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+      vtr_vec_store (out + j * VTR_BLOCK + v * VTR_LANES, sum[j][v]);
+}
+
+/* sums [n][VTR_BLOCK] = (or with @add: +=) the products of the block with @n others. */
+static inline void
+vtr_tile_multiply (const float *packed,
+                   gsize depth,
+                   const VtrTileOthers *others,
+                   gsize n,
+                   gboolean add,
+                   float *sums)
+{
+  gsize first = 0;
+
+  for (; first + VTR_OTHERS <= n; first += VTR_OTHERS)
+    vtr_tile_multiply_n (packed, depth, others, first, VTR_OTHERS, add, sums);
+  for (; first + 4 <= n; first += 4)
+    vtr_tile_multiply_n (packed, depth, others, first, 4, add, sums);
+  for (; first < n; first++)
+    vtr_tile_multiply_n (packed, depth, others, first, 1, add, sums);
+}
