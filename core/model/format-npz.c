@@ -170,6 +170,8 @@ parse_header (const char *header, VtrStored *stored, char descr[16])
       if (end == NULL || end - type > 15)
         return FALSE;
       g_strlcpy (descr, type + 1, (gsize) (end - type));
+      if (!g_str_is_ascii (descr))
+        return FALSE;
     }
   else
     g_strlcpy (descr, "structured", 16);
