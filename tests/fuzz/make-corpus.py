@@ -124,6 +124,7 @@ def npz_files():
                                   "b.npy": npy(described("|i1", shape="(24,)"))})
     yield "big-endian", npz({"a.npy": npy(described(">f4"))})
     yield "object", npz({"a.npy": npy(described("|O"))})
+    yield "type-not-utf8", npz({"a.npy": npy(described("<\xff4"))})
     yield "structured", npz({"a.npy": npy("{'descr': [('x', '<f4')], 'shape': (6,), }")})
     yield "void-bf16", npz({"a.npy": npy(described("|V2", shape="(12,)"))})
     yield "empty", b""

@@ -7,5 +7,7 @@
 # found-WHAT.  For a longer run call the fuzzer with -max_total_time of your own.
 set -eu
 mkdir -p "$3/new"
+# Exit statuses: libFuzzer's own for a crash is Meson's for a skipped test.
 exec "$1" -max_total_time="${VTR_FUZZ_SECONDS:-15}" -max_len=8192 -rss_limit_mb=2048 -timeout=10 \
-  -print_final_stats=1 -verbosity=0 -artifact_prefix="$3/" "$3/new" "$2"
+  -error_exitcode=1 -timeout_exitcode=1 -print_final_stats=1 -verbosity=0 \
+  -artifact_prefix="$3/" "$3/new" "$2"
