@@ -5,7 +5,7 @@
 
 /*
  * From here on the first SIGINT or SIGTERM cancels, the second ends the program at once.
- * To be called before any thread is made; once in a process.
+ * Once in a process.
  *
  * Returns: (transfer full): what is cancelled
  */
