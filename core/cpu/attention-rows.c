@@ -40,7 +40,8 @@ compute_rows (Block *self, const guint32 *rows, gsize n_rows, gsize n_tokens, fl
   for (gsize row = 0; row < n_rows; row++)
     memcpy (self->gathered + row * self->head_width, self->q + rows[row] * self->stride,
             self->head_width * sizeof (float));
-  vtr_tile_multiply (self->keys, self->head_width, &queries, n_rows, FALSE, self->dots);
+  vtr_tile_multiply (self->keys, self->n_keys, self->head_width, &queries, n_rows, FALSE,
+                     self->dots);
   for (gsize row = 0; row < n_rows; row++)
     for (guint v = 0; v < VTR_BLOCK_VECS && v * VTR_LANES < self->n_keys; v++)
       vtr_vec_store_part (probs + row * n_tokens + self->first_key + v * VTR_LANES,
@@ -57,7 +58,8 @@ apply_chunk (Block *self, const float *weights, gsize begin, gsize end, float *p
     {
       const gsize n = MIN (QUERIES, end - first);
       const VtrTileOthers queries = { self->q + first * self->stride, self->stride, 1 };
-      vtr_tile_multiply (self->keys, self->head_width, &queries, n, FALSE, self->dots);
+      vtr_tile_multiply (self->keys, self->n_keys, self->head_width, &queries, n, FALSE,
+                         self->dots);
       for (gsize i = 0; i < n; i++)
         for (guint v = 0; v < VTR_BLOCK_VECS; v++)
           sums[v] += weights[first + i] * entry (self, i, v, self->lse[first + i]);

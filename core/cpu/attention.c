@@ -24,9 +24,9 @@ typedef struct
 
 /* Products to weights; what was summed before fades as the highest product grows. */
 static void
-weigh_keys (Block *self, gsize n_keys, gsize head_width)
+weigh_keys (Block *self, gsize n_queries, gsize n_keys, gsize head_width)
 {
-  for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+  for (guint v = 0; v < VTR_BLOCK_VECS && v * VTR_LANES < n_queries; v++)
     {
       float *column = self->weights + v * VTR_LANES;
       VtrVec highest = self->highest[v];
@@ -75,9 +75,9 @@ attend (Block *self,
       const gsize n_keys = MIN (KEYS, params->n_tokens - first);
       const VtrTileOthers keys = { k + first * stride, stride, 1 };
       const VtrTileOthers values = { v + first * stride, 1, stride };
-      vtr_tile_multiply (self->queries, width, &keys, n_keys, FALSE, self->weights);
-      weigh_keys (self, n_keys, width);
-      vtr_tile_multiply (self->weights, n_keys, &values, width, TRUE, self->sums);
+      vtr_tile_multiply (self->queries, n_queries, width, &keys, n_keys, FALSE, self->weights);
+      weigh_keys (self, n_queries, n_keys, width);
+      vtr_tile_multiply (self->weights, n_queries, n_keys, &values, width, TRUE, self->sums);
     }
 }
 

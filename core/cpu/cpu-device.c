@@ -198,15 +198,19 @@ processor_name (void)
   return g_strdup ("processor");
 }
 
-/* "OpenBLAS 0.3.21", "CBLAS" where it does not say. */
+/* "OpenBLAS 0.3.21", "CBLAS" where it does not say; NULL without any. */
 static char *
 blas_name (void)
 {
+#ifdef VTR_CPU_HAS_BLAS
   if (openblas_get_config == NULL)
     return g_strdup ("CBLAS");
   g_auto (GStrv) words = g_strsplit (openblas_get_config (), " ", 3);
   return g_strv_length (words) >= 2 ? g_strdup_printf ("%s %s", words[0], words[1])
                                     : g_strdup ("OpenBLAS");
+#else
+  return NULL;
+#endif
 }
 
 VtrDeviceInfo *
@@ -218,7 +222,8 @@ vtr_cpu_describe (void)
 
   info->id = g_strdup ("cpu");
   info->name = processor_name ();
-  info->driver = g_strdup_printf ("%s, %s", blas, variant->name);
+  info->driver =
+      blas != NULL ? g_strdup_printf ("%s, %s", blas, variant->name) : g_strdup (variant->name);
   info->kind = VTR_DEVICE_CPU;
   info->api = g_strdup_printf ("%u threads", g_get_num_processors ());
   info->memory = physical_bytes ();

@@ -15,7 +15,9 @@
  *   tile.h            products of a block of vectors with others: the core of all attention
  *   embed.c           patchify, embed-tokens, pool
  *   layers.c          layer-norm, swiglu, rope
- *   matmul.c          matmul, by CBLAS
+ *   matmul-cblas.c    matmul, by CBLAS
+ *   matmul.c          matmul, where there is no CBLAS
+ *   activation.h      what both do to the sums
  *   attention.c       attention
  *   attention-rows.c  attention-rows, attention-apply
  *   rollout.c         rollout-row-sums, rollout-histogram, rollout-step

@@ -1,140 +1,116 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
- * y = act (x·wᵀ + bias)·scale (+ y): the product by CBLAS, a tile of y at a time,
- * each by one thread, and the rest of the line while the tile is in its cache.
+ * y = act (x·wᵀ + bias)·scale (+ y), a block of rows of x by a few rows of w at a time.
+ * A value of y depends on its rows of x and w alone: batches and threads change nothing.
  */
+#include "cpu/activation.h"
 #include "cpu/kernels.h"
-#include "cpu/simd.h"
-#include "ops/ops.h"
+#include "cpu/tile.h"
 
-#include <cblas.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-/* Of a tile: long enough that what CBLAS packs is used often, short enough for the cache. */
-#define TILE_ROWS 256
-#define MIN_TILE_COLS 64
-#define MAX_TILE_COLS 384
-
-static inline __attribute__ ((always_inline)) VtrVec
-activate (VtrVec x, VtrActivation activation)
-{
-  switch (activation)
-    {
-    case VTR_ACTIVATION_NONE:
-      return x;
-    case VTR_ACTIVATION_GELU_ERF:
-      return 0.5f * x * (1.0f + vtr_vec_erf (x * 0.70710678f));
-    case VTR_ACTIVATION_GELU_TANH:
-      return 0.5f * x * (1.0f + vtr_vec_tanh (0.79788456f * (x + 0.044715f * x * x * x)));
-    case VTR_ACTIVATION_GELU_QUICK:
-      return x * vtr_vec_sigmoid (1.702f * x);
-    case VTR_ACTIVATION_TANH:
-      return vtr_vec_tanh (x);
-    }
-  return x;
-}
+/* Rows of x packed at a time: they stay in the cache while all of w goes by. */
+#define GROUP_BLOCKS (512 / VTR_BLOCK)
+/* Values of depth at a time: so much of VTR_OTHERS rows of w stays in the first cache. */
+#define SLICE 512
 
 typedef struct
 {
+  const VtrMatmulParams *params;
+  const float *x;
+  const float *w;
   const float *bias;  /* NULL: none */
   const float *scale; /* NULL: none */
   gboolean add;       /* to what is in y */
-} Epilogue;
+  float *y;
+  float *packed; /* [GROUP_BLOCKS][depth][VTR_BLOCK]: rows of x */
+} Matmul;
 
-/* A row of a tile: @sums may be @y. */
+/* What follows the product, for one column of a block: lanes are rows. */
 static inline __attribute__ ((always_inline)) void
-finish_row (const Epilogue *self,
-            const VtrActivation activation,
-            const float *sums,
-            gsize first_col,
-            gsize n_cols,
-            float *y)
+finish_column (const Matmul *self, const VtrActivation activation, gsize col, float *sums)
 {
-  for (gsize i = 0; i < n_cols; i += VTR_LANES)
-    {
-      const gsize n = n_cols - i;
-      VtrVec value = vtr_vec_load_part (sums + i, n);
-      if (self->bias != NULL)
-        value += vtr_vec_load_part (self->bias + first_col + i, n);
-      value = activate (value, activation);
-      if (self->scale != NULL)
-        value *= vtr_vec_load_part (self->scale + first_col + i, n);
-      if (self->add)
-        value += vtr_vec_load_part (y + i, n);
-      vtr_vec_store_part (y + i, value, n);
-    }
-}
+  const float bias = self->bias != NULL ? self->bias[col] : 0.0f;
+  const float scale = self->scale != NULL ? self->scale[col] : 1.0f;
 
-typedef struct
-{
-  gsize first_row, n_rows, first_col, n_cols;
-} Tile;
-
-static void
-finish_tile (const VtrMatmulParams *params,
-             const Epilogue *epilogue,
-             const Tile *tile,
-             const float *sums,
-             gsize sums_stride,
-             float *y)
-{
-  for (gsize row = 0; row < tile->n_rows; row++)
-    {
-      const float *from = sums + row * sums_stride;
-      float *to = y + (tile->first_row + row) * params->n_cols + tile->first_col;
-      /* Each case by itself: the activation is then a constant of the loop over columns. */
-      switch ((VtrActivation) params->activation)
-        {
-        case VTR_ACTIVATION_NONE:
-          finish_row (epilogue, VTR_ACTIVATION_NONE, from, tile->first_col, tile->n_cols, to);
-          break;
-        case VTR_ACTIVATION_GELU_ERF:
-          finish_row (epilogue, VTR_ACTIVATION_GELU_ERF, from, tile->first_col, tile->n_cols, to);
-          break;
-        default:
-          finish_row (epilogue, params->activation, from, tile->first_col, tile->n_cols, to);
-        }
-    }
+  for (guint v = 0; v < VTR_BLOCK; v += VTR_LANES)
+    vtr_vec_store (sums + v, vtr_vec_activate (vtr_vec_load (sums + v) + bias, activation) * scale);
 }
 
 static void
-compute_tile (const VtrMatmulParams *params,
-              const Epilogue *epilogue,
-              const Tile *tile,
-              const float *x,
-              const float *w,
-              float *y,
-              float *scratch)
+finish_columns (const Matmul *self, gsize first_col, gsize n_cols, float *sums)
 {
-  const gsize depth = params->depth;
-  float *sums = epilogue->add ? scratch : y + tile->first_row * params->n_cols + tile->first_col;
-  const gsize stride = epilogue->add ? tile->n_cols : params->n_cols;
-
-  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, tile->n_rows, tile->n_cols, depth, 1.0f,
-               x + tile->first_row * depth, depth, w + tile->first_col * depth, depth, 0.0f, sums,
-               stride);
-  finish_tile (params, epilogue, tile, sums, stride, y);
+  /* Each activation is a constant of its loop. */
+  for (gsize j = 0; j < n_cols; j++)
+    switch ((VtrActivation) self->params->activation)
+      {
+      case VTR_ACTIVATION_NONE:
+        finish_column (self, VTR_ACTIVATION_NONE, first_col + j, sums + j * VTR_BLOCK);
+        break;
+      case VTR_ACTIVATION_GELU_ERF:
+        finish_column (self, VTR_ACTIVATION_GELU_ERF, first_col + j, sums + j * VTR_BLOCK);
+        break;
+      default:
+        finish_column (self, self->params->activation, first_col + j, sums + j * VTR_BLOCK);
+      }
 }
 
-/* So that all threads have as much to do, within the limits above; whole vectors. */
-static gsize
-choose_tile_cols (gsize n_cols, gsize n_row_tiles)
+static inline __attribute__ ((always_inline)) void
+store_columns (const Matmul *self,
+               gsize first_row,
+               gsize n_rows,
+               gsize first_col,
+               const gsize n_cols,
+               const float *sums)
 {
-#ifdef _OPENMP
-  const gsize n_threads = (gsize) omp_get_max_threads ();
-#else
-  const gsize n_threads = 1;
-#endif
-  const gsize n_wanted = MAX (1, (n_threads + n_row_tiles - 1) / n_row_tiles);
-  const gsize cols = CLAMP ((n_cols + n_wanted - 1) / n_wanted, MIN_TILE_COLS, MAX_TILE_COLS);
-  const gsize n_tiles = (n_cols + cols - 1) / cols;
-  const gsize n_even = (n_tiles + n_wanted - 1) / n_wanted * n_wanted;
-  const gsize even = MAX ((n_cols + n_even - 1) / n_even, MIN_TILE_COLS);
+  float *y = self->y + first_row * self->params->n_cols + first_col;
 
-  return (even + 15) / 16 * 16;
+  for (gsize row = 0; row < n_rows; row++, y += self->params->n_cols)
+    for (gsize j = 0; j < n_cols; j++)
+      y[j] = sums[j * VTR_BLOCK + row] + (self->add ? y[j] : 0.0f);
+}
+
+/* The packed rows by VTR_OTHERS rows of w at most; sums [GROUP_BLOCKS][VTR_OTHERS][VTR_BLOCK]. */
+static void
+multiply_columns (const Matmul *self,
+                  gsize first_row,
+                  gsize n_rows,
+                  gsize first_col,
+                  gsize n_cols,
+                  float *sums)
+{
+  const gsize depth = self->params->depth;
+
+  for (gsize k = 0; k < depth; k += SLICE)
+    {
+      const VtrTileOthers others = { self->w + first_col * depth + k, depth, 1 };
+      for (gsize row = 0; row < n_rows; row += VTR_BLOCK)
+        vtr_tile_multiply (self->packed + row * depth + k * VTR_BLOCK, n_rows - row,
+                           MIN (SLICE, depth - k), &others, n_cols, k > 0, sums + row * VTR_OTHERS);
+    }
+  for (gsize row = 0; row < n_rows; row += VTR_BLOCK)
+    {
+      const gsize n = MIN (VTR_BLOCK, n_rows - row);
+      finish_columns (self, first_col, n_cols, sums + row * VTR_OTHERS);
+      if (n_cols == VTR_OTHERS)
+        store_columns (self, first_row + row, n, first_col, VTR_OTHERS, sums + row * VTR_OTHERS);
+      else
+        store_columns (self, first_row + row, n, first_col, n_cols, sums + row * VTR_OTHERS);
+    }
+}
+
+/* Rows that are packed together; every thread takes part. */
+static void
+multiply_group (const Matmul *self, gsize first_row, gsize n_rows, float *sums)
+{
+  const gsize depth = self->params->depth, n_cols = self->params->n_cols;
+
+#pragma omp for schedule(static)
+  for (gsize row = 0; row < n_rows; row += VTR_BLOCK)
+    vtr_tile_pack (self->x + (first_row + row) * depth, depth, MIN (VTR_BLOCK, n_rows - row), depth,
+                   1.0f, self->packed + row * depth);
+#pragma omp for schedule(dynamic, 4)
+  for (gsize col = 0; col < n_cols; col += VTR_OTHERS)
+    multiply_columns (self, first_row, n_rows, col, MIN (VTR_OTHERS, n_cols - col), sums);
 }
 
 void
@@ -142,31 +118,25 @@ VTR_CPU (matmul) (gconstpointer data, float *const *tensors)
 {
   const VtrMatmulParams *params = data;
   const gsize n_rows = params->n_rows, n_cols = params->n_cols;
-  const Epilogue epilogue = {
+  const gsize group = GROUP_BLOCKS * VTR_BLOCK;
+  const Matmul self = {
+    .params = params,
+    .x = tensors[0],
+    .w = tensors[1],
     .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
     .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + n_cols : NULL,
     .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
+    .y = tensors[3],
+    .packed = vtr_tile_new (MIN (group, n_rows + VTR_BLOCK) * params->depth),
   };
-  const gsize n_row_tiles = (n_rows + TILE_ROWS - 1) / TILE_ROWS;
-  const gsize tile_rows = (n_rows + n_row_tiles - 1) / n_row_tiles;
-  const gsize tile_cols = choose_tile_cols (n_cols, n_row_tiles);
-  const gsize n_col_tiles = (n_cols + tile_cols - 1) / tile_cols;
 
 #pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * params->depth))
   {
-    float *scratch = g_aligned_alloc (tile_rows * tile_cols, sizeof (float), VTR_TILE_ALIGNMENT);
+    float *sums = vtr_tile_new (group * VTR_OTHERS);
 
-#pragma omp for schedule(dynamic)
-    for (gsize i = 0; i < n_row_tiles * n_col_tiles; i++)
-      {
-        Tile tile = { .first_row = i / n_col_tiles * tile_rows,
-                      .first_col = i % n_col_tiles * tile_cols };
-        if (tile.first_row >= n_rows)
-          continue; /* the rows were rounded up */
-        tile.n_rows = MIN (tile_rows, n_rows - tile.first_row);
-        tile.n_cols = MIN (tile_cols, n_cols - tile.first_col);
-        compute_tile (params, &epilogue, &tile, tensors[0], tensors[1], tensors[3], scratch);
-      }
-    g_aligned_free (scratch);
+    for (gsize row = 0; row < n_rows; row += group)
+      multiply_group (&self, row, MIN (group, n_rows - row), sums);
+    g_aligned_free (sums);
   }
+  g_aligned_free (self.packed);
 }

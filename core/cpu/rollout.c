@@ -112,8 +112,8 @@ tiles_fuse (Tiles *self, gsize first, gsize n_queries)
         continue;
       const VtrTileOthers queries = { self->qkv + first * self->stride + head * width, self->stride,
                                       1 };
-      vtr_tile_multiply (self->keys + head * width * VTR_BLOCK, width, &queries, n_queries, FALSE,
-                         self->dots);
+      vtr_tile_multiply (self->keys + head * width * VTR_BLOCK, self->n_keys, width, &queries,
+                         n_queries, FALSE, self->dots);
       fuse_head (self, self->lse + (gsize) head * params->n_tokens + first, n_queries);
     }
   for (gsize i = 0; i < n_queries * VTR_BLOCK; i += VTR_LANES)

@@ -50,13 +50,14 @@ typedef struct
   gsize depth_stride; /* values from one value of a vector to the next */
 } VtrTileOthers;
 
-/* @n_others is a constant wherever this is called, so that the sums are registers. */
+/* @n_others and @n_vecs are constants wherever this is called, so that the sums are registers. */
 static inline __attribute__ ((always_inline)) void
 vtr_tile_multiply_n (const float *packed,
                      gsize depth,
                      const VtrTileOthers *others,
                      gsize first,
                      const guint n_others,
+                     const guint n_vecs,
                      gboolean add,
                      float *sums)
 {
@@ -66,40 +67,58 @@ vtr_tile_multiply_n (const float *packed,
   VtrVec sum[VTR_OTHERS][VTR_BLOCK_VECS];
 
   for (guint j = 0; j < n_others; j++)
-    for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+    for (guint v = 0; v < n_vecs; v++)
       sum[j][v] = add ? vtr_vec_load (out + j * VTR_BLOCK + v * VTR_LANES) : vtr_vec_of (0.0f);
 
   for (gsize k = 0; k < depth; k++)
     {
       VtrVec own[VTR_BLOCK_VECS];
-      for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+      for (guint v = 0; v < n_vecs; v++)
         own[v] = vtr_vec_load (packed + k * VTR_BLOCK + v * VTR_LANES);
       for (guint j = 0; j < n_others; j++)
-        for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+        for (guint v = 0; v < n_vecs; v++)
           sum[j][v] += own[v] * other[j * stride];
       other += others->depth_stride;
     }
 
   for (guint j = 0; j < n_others; j++)
-    for (guint v = 0; v < VTR_BLOCK_VECS; v++)
+    for (guint v = 0; v < n_vecs; v++)
       vtr_vec_store (out + j * VTR_BLOCK + v * VTR_LANES, sum[j][v]);
 }
 
-/* sums [n][VTR_BLOCK] = (or with @add: +=) the products of the block with @n others. */
+/* As below, for the first @n_vecs vectors of lanes. */
+static inline __attribute__ ((always_inline)) void
+vtr_tile_multiply_vecs (const float *packed,
+                        gsize depth,
+                        const VtrTileOthers *others,
+                        gsize n,
+                        const guint n_vecs,
+                        gboolean add,
+                        float *sums)
+{
+  gsize first = 0;
+
+  for (; first + VTR_OTHERS <= n; first += VTR_OTHERS)
+    vtr_tile_multiply_n (packed, depth, others, first, VTR_OTHERS, n_vecs, add, sums);
+  for (; first + 4 <= n; first += 4)
+    vtr_tile_multiply_n (packed, depth, others, first, 4, n_vecs, add, sums);
+  for (; first < n; first++)
+    vtr_tile_multiply_n (packed, depth, others, first, 1, n_vecs, add, sums);
+}
+
+/* sums [n][VTR_BLOCK] = (or with @add: +=) the products of the block's first @n_own vectors with @n
+ * others; lanes past @n_own may stay as they are. */
 static inline void
 vtr_tile_multiply (const float *packed,
+                   gsize n_own,
                    gsize depth,
                    const VtrTileOthers *others,
                    gsize n,
                    gboolean add,
                    float *sums)
 {
-  gsize first = 0;
-
-  for (; first + VTR_OTHERS <= n; first += VTR_OTHERS)
-    vtr_tile_multiply_n (packed, depth, others, first, VTR_OTHERS, add, sums);
-  for (; first + 4 <= n; first += 4)
-    vtr_tile_multiply_n (packed, depth, others, first, 4, add, sums);
-  for (; first < n; first++)
-    vtr_tile_multiply_n (packed, depth, others, first, 1, add, sums);
+  if (n_own > VTR_LANES)
+    vtr_tile_multiply_vecs (packed, depth, others, n, VTR_BLOCK_VECS, add, sums);
+  else
+    vtr_tile_multiply_vecs (packed, depth, others, n, 1, add, sums);
 }
