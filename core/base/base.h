@@ -9,6 +9,7 @@
  *   dtype.c     the types numbers are stored in
  *   error.c     the error domain
  *   debug.c     VTR_DEBUG
+ *   json.c      members of JSON objects (json.h)
  *   progress.c  progress over several steps, cancellation
  */
 #ifndef G_LOG_DOMAIN

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "base/json.h"
 #include "model/private.h"
-
-#include <json-glib/json-glib.h>
 
 static const char *const act_names[] = {
   [VTR_ACT_GELU_ERF] = "gelu-erf",
@@ -37,100 +36,58 @@ static const char *const resize_names[] = {
 };
 
 static void
-add_int (JsonBuilder *builder, const char *key, gint64 value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_int_value (builder, value);
-}
-
-static void
-add_double (JsonBuilder *builder, const char *key, double value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_double_value (builder, value);
-}
-
-static void
-add_boolean (JsonBuilder *builder, const char *key, gboolean value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_boolean_value (builder, value);
-}
-
-/* null where there is no text. */
-static void
-add_text (JsonBuilder *builder, const char *key, const char *text)
-{
-  json_builder_set_member_name (builder, key);
-  if (text != NULL)
-    json_builder_add_string_value (builder, text);
-  else
-    json_builder_add_null_value (builder);
-}
-
-static void
-add_triple (JsonBuilder *builder, const char *key, const double values[3])
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < 3; i++)
-    json_builder_add_double_value (builder, values[i]);
-  json_builder_end_array (builder);
-}
-
-static void
 describe_preprocess (JsonBuilder *builder, const VtrPreprocess *preprocess)
 {
   json_builder_set_member_name (builder, "preprocess");
   json_builder_begin_object (builder);
-  add_text (builder, "resize", resize_names[preprocess->resize]);
+  vtr_json_add_text (builder, "resize", resize_names[preprocess->resize]);
   if (preprocess->resize != VTR_RESIZE_NONE)
     {
-      add_int (builder, "resize_width", preprocess->resize_width);
-      add_int (builder, "resize_height", preprocess->resize_height);
-      add_text (builder, "filter", filter_names[preprocess->filter]);
+      vtr_json_add_int (builder, "resize_width", preprocess->resize_width);
+      vtr_json_add_int (builder, "resize_height", preprocess->resize_height);
+      vtr_json_add_text (builder, "filter", filter_names[preprocess->filter]);
     }
-  add_boolean (builder, "crop", preprocess->crop);
+  vtr_json_add_boolean (builder, "crop", preprocess->crop);
   if (preprocess->crop)
     {
-      add_int (builder, "crop_width", preprocess->crop_width);
-      add_int (builder, "crop_height", preprocess->crop_height);
+      vtr_json_add_int (builder, "crop_width", preprocess->crop_width);
+      vtr_json_add_int (builder, "crop_height", preprocess->crop_height);
     }
-  add_double (builder, "rescale", preprocess->rescale);
-  add_triple (builder, "mean", preprocess->mean);
-  add_triple (builder, "std", preprocess->std);
+  vtr_json_add_double (builder, "rescale", preprocess->rescale);
+  vtr_json_add_doubles (builder, "mean", preprocess->mean, 3);
+  vtr_json_add_doubles (builder, "std", preprocess->std, 3);
   json_builder_end_object (builder);
 }
 
 static void
 describe_arch (JsonBuilder *builder, const VtrArch *arch)
 {
-  add_int (builder, "hidden_size", arch->hidden_size);
-  add_int (builder, "n_layers", arch->n_layers);
-  add_int (builder, "n_heads", arch->n_heads);
-  add_int (builder, "head_size", arch->head_size);
-  add_int (builder, "mlp_size", arch->mlp_size);
-  add_int (builder, "patch_size", arch->patch_size);
-  add_int (builder, "grid_rows", arch->grid_rows);
-  add_int (builder, "grid_columns", arch->grid_columns);
-  add_int (builder, "n_prefix_tokens", vtr_arch_n_prefix (arch));
-  add_boolean (builder, "cls_token", arch->has_cls);
-  add_boolean (builder, "distillation_token", arch->has_distillation);
-  add_int (builder, "n_registers", arch->n_registers);
-  add_double (builder, "norm_eps", arch->norm_eps);
-  add_text (builder, "activation", act_names[arch->act]);
-  add_boolean (builder, "pre_norm", arch->pre_norm);
-  add_boolean (builder, "final_norm_after_pool", arch->final_norm_after_pool);
-  add_boolean (builder, "layer_scale", arch->layer_scale);
-  add_boolean (builder, "pre_logits", arch->pre_logits);
-  add_text (builder, "positions", position_names[arch->positions]);
+  vtr_json_add_int (builder, "hidden_size", arch->hidden_size);
+  vtr_json_add_int (builder, "n_layers", arch->n_layers);
+  vtr_json_add_int (builder, "n_heads", arch->n_heads);
+  vtr_json_add_int (builder, "head_size", arch->head_size);
+  vtr_json_add_int (builder, "mlp_size", arch->mlp_size);
+  vtr_json_add_int (builder, "patch_size", arch->patch_size);
+  vtr_json_add_int (builder, "grid_rows", arch->grid_rows);
+  vtr_json_add_int (builder, "grid_columns", arch->grid_columns);
+  vtr_json_add_int (builder, "n_prefix_tokens", vtr_arch_n_prefix (arch));
+  vtr_json_add_boolean (builder, "cls_token", arch->has_cls);
+  vtr_json_add_boolean (builder, "distillation_token", arch->has_distillation);
+  vtr_json_add_int (builder, "n_registers", arch->n_registers);
+  vtr_json_add_double (builder, "norm_eps", arch->norm_eps);
+  vtr_json_add_text (builder, "activation", act_names[arch->act]);
+  vtr_json_add_boolean (builder, "pre_norm", arch->pre_norm);
+  vtr_json_add_boolean (builder, "final_norm_after_pool", arch->final_norm_after_pool);
+  vtr_json_add_boolean (builder, "layer_scale", arch->layer_scale);
+  vtr_json_add_boolean (builder, "pre_logits", arch->pre_logits);
+  vtr_json_add_text (builder, "positions", position_names[arch->positions]);
   if (arch->rope_theta != 0.0)
-    add_double (builder, "rope_theta", arch->rope_theta);
-  add_int (builder, "n_classes", arch->n_classes);
+    vtr_json_add_double (builder, "rope_theta", arch->rope_theta);
+  vtr_json_add_int (builder, "n_classes", arch->n_classes);
   if (arch->n_classes > 0)
-    add_text (builder, "head_pool", pool_names[arch->head_pool]);
+    vtr_json_add_text (builder, "head_pool", pool_names[arch->head_pool]);
   if (arch->projection_size > 0)
-    add_int (builder, "projection_size", arch->projection_size);
+    vtr_json_add_int (builder, "projection_size", arch->projection_size);
 }
 
 static void
@@ -138,16 +95,16 @@ describe_origin (JsonBuilder *builder, VtrModel *self)
 {
   const VtrDetection *found = &self->found;
 
-  add_text (builder, "name", self->name);
-  add_text (builder, "path", self->path);
-  add_text (builder, "family", found->family->name);
-  add_text (builder, "family_title", found->family->title);
-  add_text (builder, "architecture", found->architecture);
-  add_text (builder, "format", vtr_store_get_format (self->store));
-  add_text (builder, "naming", found->family->naming->title);
-  add_text (builder, "prefix", found->parts->prefix);
-  add_text (builder, "weight_type",
-            vtr_parts_get (found->parts, VTR_PART_PATCH, 0)->weight->dtype_name);
+  vtr_json_add_text (builder, "name", self->name);
+  vtr_json_add_text (builder, "path", self->path);
+  vtr_json_add_text (builder, "family", found->family->name);
+  vtr_json_add_text (builder, "family_title", found->family->title);
+  vtr_json_add_text (builder, "architecture", found->architecture);
+  vtr_json_add_text (builder, "format", vtr_store_get_format (self->store));
+  vtr_json_add_text (builder, "naming", found->family->naming->title);
+  vtr_json_add_text (builder, "prefix", found->parts->prefix);
+  vtr_json_add_text (builder, "weight_type",
+                     vtr_parts_get (found->parts, VTR_PART_PATCH, 0)->weight->dtype_name);
   json_builder_set_member_name (builder, "reasons");
   json_builder_begin_array (builder);
   for (guint i = 0; i < found->reasons->len; i++)
@@ -164,10 +121,10 @@ vtr_model_describe (VtrModel *self)
   json_builder_begin_object (builder);
   describe_origin (builder, self);
   describe_arch (builder, &self->found.arch);
-  add_int (builder, "n_labels", self->found.labels != NULL ? self->found.labels->len : 0);
+  vtr_json_add_int (builder, "n_labels", self->found.labels != NULL ? self->found.labels->len : 0);
   describe_preprocess (builder, &self->found.arch.preprocess);
-  add_text (builder, "licence", self->found.licence);
-  add_text (builder, "hash", vtr_model_get_hash (self));
+  vtr_json_add_text (builder, "licence", self->found.licence);
+  vtr_json_add_text (builder, "hash", vtr_model_get_hash (self));
   json_builder_end_object (builder);
 
   g_autoptr (JsonNode) root = json_builder_get_root (builder);

@@ -1,36 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "base/json.h"
 #include "model/private.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
-
-static void
-add_int (JsonBuilder *builder, const char *key, gint64 value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_int_value (builder, value);
-}
-
-static void
-add_double (JsonBuilder *builder, const char *key, double value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_double_value (builder, value);
-}
-
-static void
-add_text (JsonBuilder *builder, const char *key, const char *text)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_string_value (builder, text);
-}
-
-static void
-add_boolean (JsonBuilder *builder, const char *key, gboolean value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_boolean_value (builder, value);
-}
 
 /* {first: …, second: …} */
 static void
@@ -43,20 +15,10 @@ add_pair (JsonBuilder *builder,
 {
   json_builder_set_member_name (builder, key);
   json_builder_begin_object (builder);
-  add_int (builder, first, a);
+  vtr_json_add_int (builder, first, a);
   if (second != NULL)
-    add_int (builder, second, b);
+    vtr_json_add_int (builder, second, b);
   json_builder_end_object (builder);
-}
-
-static void
-add_list (JsonBuilder *builder, const char *key, const double values[3])
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < 3; i++)
-    json_builder_add_double_value (builder, values[i]);
-  json_builder_end_array (builder);
 }
 
 static char *
@@ -82,20 +44,20 @@ add_mlp (JsonBuilder *builder, const VtrDetection *found)
     [VTR_ACT_SWIGLU] = "silu",
   };
 
-  add_text (builder, "hidden_act", acts[arch->act]);
+  vtr_json_add_text (builder, "hidden_act", acts[arch->act]);
   if (!by_ratio)
-    add_int (builder, "intermediate_size", arch->mlp_size);
+    vtr_json_add_int (builder, "intermediate_size", arch->mlp_size);
   else
     {
       /* A gated MLP is two thirds as wide as stated; transformers wants whole ratios whole. */
       const double ratio = arch->mlp_size * (gated ? 1.5 : 1.0) / arch->hidden_size;
       if (ratio == (double) (gint64) ratio)
-        add_int (builder, "mlp_ratio", (gint64) ratio);
+        vtr_json_add_int (builder, "mlp_ratio", (gint64) ratio);
       else
-        add_double (builder, "mlp_ratio", ratio);
+        vtr_json_add_double (builder, "mlp_ratio", ratio);
     }
   if (gated)
-    add_boolean (builder, by_ratio ? "use_swiglu_ffn" : "use_gated_mlp", TRUE);
+    vtr_json_add_boolean (builder, by_ratio ? "use_swiglu_ffn" : "use_gated_mlp", TRUE);
 }
 
 static void
@@ -109,7 +71,7 @@ add_labels (JsonBuilder *builder, const GPtrArray *labels)
     {
       g_autofree char *index = g_strdup_printf ("%u", i);
       if (labels->pdata[i] != NULL)
-        add_text (builder, index, labels->pdata[i]);
+        vtr_json_add_text (builder, index, labels->pdata[i]);
     }
   json_builder_end_object (builder);
 }
@@ -122,22 +84,22 @@ vtr_model_make_config (VtrModel *self)
   g_autofree char *origin = g_path_get_basename (self->path);
 
   json_builder_begin_object (builder);
-  add_text (builder, "_name_or_path", origin);
-  add_text (builder, "model_type", self->found.family->model_types[0]);
-  add_int (builder, "hidden_size", arch->hidden_size);
-  add_int (builder, "num_hidden_layers", arch->n_layers);
-  add_int (builder, "num_attention_heads", arch->n_heads);
+  vtr_json_add_text (builder, "_name_or_path", origin);
+  vtr_json_add_text (builder, "model_type", self->found.family->model_types[0]);
+  vtr_json_add_int (builder, "hidden_size", arch->hidden_size);
+  vtr_json_add_int (builder, "num_hidden_layers", arch->n_layers);
+  vtr_json_add_int (builder, "num_attention_heads", arch->n_heads);
   add_mlp (builder, &self->found);
-  add_double (builder, "layer_norm_eps", arch->norm_eps);
-  add_int (builder, "patch_size", arch->patch_size);
+  vtr_json_add_double (builder, "layer_norm_eps", arch->norm_eps);
+  vtr_json_add_int (builder, "patch_size", arch->patch_size);
   json_builder_set_member_name (builder, "image_size");
   json_builder_begin_array (builder);
   json_builder_add_int_value (builder, (gint64) arch->grid_rows * arch->patch_size);
   json_builder_add_int_value (builder, (gint64) arch->grid_columns * arch->patch_size);
   json_builder_end_array (builder);
-  add_boolean (builder, "qkv_bias", vtr_model_has_weight (self, VTR_WEIGHT_QKV_BIAS));
+  vtr_json_add_boolean (builder, "qkv_bias", vtr_model_has_weight (self, VTR_WEIGHT_QKV_BIAS));
   if (arch->n_registers > 0)
-    add_int (builder, "num_register_tokens", arch->n_registers);
+    vtr_json_add_int (builder, "num_register_tokens", arch->n_registers);
   add_labels (builder, self->found.labels);
   return finish (builder);
 }
@@ -153,21 +115,21 @@ vtr_model_make_preprocessor_config (VtrModel *self)
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_object (builder);
-  add_boolean (builder, "do_resize", preprocess->resize != VTR_RESIZE_NONE);
+  vtr_json_add_boolean (builder, "do_resize", preprocess->resize != VTR_RESIZE_NONE);
   if (preprocess->resize == VTR_RESIZE_SHORT_EDGE)
     add_pair (builder, "size", "shortest_edge", preprocess->resize_height, NULL, 0);
   else
     add_pair (builder, "size", "height", preprocess->resize_height, "width",
               preprocess->resize_width);
-  add_int (builder, "resample", resample[preprocess->filter]);
-  add_boolean (builder, "do_center_crop", preprocess->crop);
+  vtr_json_add_int (builder, "resample", resample[preprocess->filter]);
+  vtr_json_add_boolean (builder, "do_center_crop", preprocess->crop);
   if (preprocess->crop)
     add_pair (builder, "crop_size", "height", preprocess->crop_height, "width",
               preprocess->crop_width);
-  add_boolean (builder, "do_rescale", TRUE);
-  add_double (builder, "rescale_factor", preprocess->rescale);
-  add_boolean (builder, "do_normalize", TRUE);
-  add_list (builder, "image_mean", preprocess->mean);
-  add_list (builder, "image_std", preprocess->std);
+  vtr_json_add_boolean (builder, "do_rescale", TRUE);
+  vtr_json_add_double (builder, "rescale_factor", preprocess->rescale);
+  vtr_json_add_boolean (builder, "do_normalize", TRUE);
+  vtr_json_add_doubles (builder, "image_mean", preprocess->mean, 3);
+  vtr_json_add_doubles (builder, "image_std", preprocess->std, 3);
   return finish (builder);
 }

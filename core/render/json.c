@@ -1,40 +1,10 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /* STEM.json; docs/formats.md has the schema. */
+#include "base/json.h"
 #include "render/render.h"
 
-#include <json-glib/json-glib.h>
-#include <math.h>
-
 #define N_TOP 5
-
-static void
-add_string (JsonBuilder *json, const char *name, const char *text)
-{
-  json_builder_set_member_name (json, name);
-  if (text != NULL)
-    json_builder_add_string_value (json, text);
-  else
-    json_builder_add_null_value (json);
-}
-
-static void
-add_int (JsonBuilder *json, const char *name, guint64 value)
-{
-  json_builder_set_member_name (json, name);
-  json_builder_add_int_value (json, (gint64) value);
-}
-
-/* JSON has neither NaN nor infinity. */
-static void
-add_double (JsonBuilder *json, const char *name, double value)
-{
-  json_builder_set_member_name (json, name);
-  if (isfinite (value))
-    json_builder_add_double_value (json, value);
-  else
-    json_builder_add_null_value (json);
-}
 
 static void
 begin (JsonBuilder *json, const char *name)
@@ -57,10 +27,10 @@ static void
 add_image (JsonBuilder *json, const VtrImage *image)
 {
   begin (json, "image");
-  add_string (json, "path", vtr_image_get_path (image));
-  add_int (json, "width", vtr_image_get_width (image));
-  add_int (json, "height", vtr_image_get_height (image));
-  add_int (json, "orientation", vtr_image_get_orientation (image));
+  vtr_json_add_text (json, "path", vtr_image_get_path (image));
+  vtr_json_add_int (json, "width", vtr_image_get_width (image));
+  vtr_json_add_int (json, "height", vtr_image_get_height (image));
+  vtr_json_add_int (json, "orientation", vtr_image_get_orientation (image));
   json_builder_end_object (json);
 }
 
@@ -68,14 +38,14 @@ static void
 add_model (JsonBuilder *json, VtrModel *model)
 {
   begin (json, "model");
-  add_string (json, "name", vtr_model_get_name (model));
-  add_string (json, "path", vtr_model_get_path (model));
-  add_string (json, "family", vtr_model_get_family (model));
-  add_string (json, "hash", vtr_model_get_hash (model));
-  add_int (json, "n_layers", vtr_model_get_n_layers (model));
-  add_int (json, "n_heads", vtr_model_get_n_heads (model));
-  add_int (json, "n_prefix_tokens", vtr_model_get_n_prefix_tokens (model));
-  add_int (json, "patch_size", vtr_model_get_patch_size (model));
+  vtr_json_add_text (json, "name", vtr_model_get_name (model));
+  vtr_json_add_text (json, "path", vtr_model_get_path (model));
+  vtr_json_add_text (json, "family", vtr_model_get_family (model));
+  vtr_json_add_text (json, "hash", vtr_model_get_hash (model));
+  vtr_json_add_int (json, "n_layers", vtr_model_get_n_layers (model));
+  vtr_json_add_int (json, "n_heads", vtr_model_get_n_heads (model));
+  vtr_json_add_int (json, "n_prefix_tokens", vtr_model_get_n_prefix_tokens (model));
+  vtr_json_add_int (json, "patch_size", vtr_model_get_patch_size (model));
   json_builder_end_object (json);
 }
 
@@ -87,10 +57,10 @@ add_method (JsonBuilder *json, VtrMethod *method)
       vtr_method_get_params (vtr_method_get_name (method), &n_params);
 
   begin (json, "method");
-  add_string (json, "name", vtr_method_get_name (method));
+  vtr_json_add_text (json, "name", vtr_method_get_name (method));
   begin (json, "params");
   for (guint i = 0; i < n_params; i++)
-    add_string (json, params[i]->name, vtr_method_get (method, params[i]->name));
+    vtr_json_add_text (json, params[i]->name, vtr_method_get (method, params[i]->name));
   json_builder_end_object (json);
   json_builder_end_object (json);
 }
@@ -103,23 +73,23 @@ add_geometry (JsonBuilder *json, const VtrInput *input)
 
   vtr_input_get_region (input, &region);
   begin (json, "geometry");
-  add_int (json, "resized_width", geometry->resized_width);
-  add_int (json, "resized_height", geometry->resized_height);
+  vtr_json_add_int (json, "resized_width", geometry->resized_width);
+  vtr_json_add_int (json, "resized_height", geometry->resized_height);
   begin (json, "cut");
   json_builder_set_member_name (json, "left");
   json_builder_add_int_value (json, geometry->left);
   json_builder_set_member_name (json, "top");
   json_builder_add_int_value (json, geometry->top);
-  add_int (json, "width", geometry->width);
-  add_int (json, "height", geometry->height);
+  vtr_json_add_int (json, "width", geometry->width);
+  vtr_json_add_int (json, "height", geometry->height);
   json_builder_end_object (json);
-  add_int (json, "n_rows", geometry->n_rows);
-  add_int (json, "n_columns", geometry->n_columns);
+  vtr_json_add_int (json, "n_rows", geometry->n_rows);
+  vtr_json_add_int (json, "n_columns", geometry->n_columns);
   begin (json, "region");
-  add_double (json, "x", region.x);
-  add_double (json, "y", region.y);
-  add_double (json, "width", region.width);
-  add_double (json, "height", region.height);
+  vtr_json_add_double (json, "x", region.x);
+  vtr_json_add_double (json, "y", region.y);
+  vtr_json_add_double (json, "width", region.width);
+  vtr_json_add_double (json, "height", region.height);
   json_builder_end_object (json);
   json_builder_end_object (json);
 }
@@ -136,11 +106,11 @@ add_device (JsonBuilder *json, const VtrDeviceInfo *device)
   };
 
   begin (json, "device");
-  add_string (json, "id", device->id);
-  add_string (json, "name", device->name);
-  add_string (json, "driver", device->driver);
-  add_string (json, "kind", kinds[device->kind]);
-  add_string (json, "api", device->api);
+  vtr_json_add_text (json, "id", device->id);
+  vtr_json_add_text (json, "name", device->name);
+  vtr_json_add_text (json, "driver", device->driver);
+  vtr_json_add_text (json, "kind", kinds[device->kind]);
+  vtr_json_add_text (json, "api", device->api);
   json_builder_end_object (json);
 }
 
@@ -151,10 +121,10 @@ add_greatest (JsonBuilder *json, const VtrInput *input, guint row, guint column)
 
   vtr_input_get_patch_rect (input, row, column, &rect);
   begin (json, "argmax");
-  add_int (json, "row", row);
-  add_int (json, "column", column);
-  add_double (json, "x", rect.x + rect.width / 2);
-  add_double (json, "y", rect.y + rect.height / 2);
+  vtr_json_add_int (json, "row", row);
+  vtr_json_add_int (json, "column", column);
+  vtr_json_add_double (json, "x", rect.x + rect.width / 2);
+  vtr_json_add_double (json, "y", rect.y + rect.height / 2);
   json_builder_end_object (json);
 }
 
@@ -177,7 +147,7 @@ add_map (JsonBuilder *json, const VtrInput *input, const VtrMap *map)
     }
   vtr_map_get_range (map, &min, &max);
   json_builder_begin_object (json);
-  add_string (json, "label", vtr_map_get_label (map));
+  vtr_json_add_text (json, "label", vtr_map_get_label (map));
   json_builder_set_member_name (json, "layer");
   if (vtr_map_get_layer (map) == VTR_FUSED)
     json_builder_add_null_value (json);
@@ -188,9 +158,9 @@ add_map (JsonBuilder *json, const VtrInput *input, const VtrMap *map)
     json_builder_add_null_value (json);
   else
     json_builder_add_int_value (json, vtr_map_get_head (map));
-  add_double (json, "min", min);
-  add_double (json, "max", max);
-  add_double (json, "mean", sum / (double) n_values);
+  vtr_json_add_double (json, "min", min);
+  vtr_json_add_double (json, "max", max);
+  vtr_json_add_double (json, "mean", sum / (double) n_values);
   add_greatest (json, input, (guint) (greatest / n_columns), (guint) (greatest % n_columns));
   json_builder_end_object (json);
 }
@@ -235,10 +205,10 @@ add_class (JsonBuilder *json, VtrModel *model, const float *logits, guint n_clas
   for (guint i = 0; i < n_classes; i++)
     sum += exp ((double) logits[i] - logits[index]);
   json_builder_begin_object (json);
-  add_int (json, "class", index);
-  add_string (json, "label", vtr_model_get_label (model, index));
-  add_double (json, "logit", logits[index]);
-  add_double (json, "softmax", 1.0 / sum);
+  vtr_json_add_int (json, "class", index);
+  vtr_json_add_text (json, "label", vtr_model_get_label (model, index));
+  vtr_json_add_double (json, "logit", logits[index]);
+  vtr_json_add_double (json, "softmax", 1.0 / sum);
   json_builder_end_object (json);
 }
 
@@ -269,8 +239,8 @@ add_how (JsonBuilder *json, const VtrExplanation *explanation, const VtrExportOp
   guint n;
   const guint *numbers;
 
-  add_string (json, "version", VTR_VERSION);
-  add_string (json, "command", options->command);
+  vtr_json_add_text (json, "version", VTR_VERSION);
+  vtr_json_add_text (json, "command", options->command);
   add_image (json, vtr_input_get_image (input));
   add_model (json, vtr_explanation_get_model (explanation));
   add_method (json, vtr_explanation_get_method (explanation));
@@ -278,8 +248,8 @@ add_how (JsonBuilder *json, const VtrExplanation *explanation, const VtrExportOp
   add_list (json, "layers", numbers, n);
   numbers = vtr_explanation_get_heads (explanation, &n);
   add_list (json, "heads", numbers, n);
-  add_string (json, "query", query);
-  add_string (json, "fit", vtr_fit_name (vtr_input_get_fit (input)));
+  vtr_json_add_text (json, "query", query);
+  vtr_json_add_text (json, "fit", vtr_fit_name (vtr_input_get_fit (input)));
   json_builder_set_member_name (json, "size");
   if (vtr_input_get_size (input) > 0)
     json_builder_add_int_value (json, vtr_input_get_size (input));
@@ -298,8 +268,8 @@ vtr_json_new (const VtrExplanation *explanation,
   json_builder_begin_object (json);
   add_how (json, explanation, options);
   add_device (json, vtr_explanation_get_device_info (explanation));
-  add_int (json, "planned_bytes", vtr_explanation_get_planned_bytes (explanation));
-  add_int (json, "peak_bytes", vtr_explanation_get_peak_bytes (explanation));
+  vtr_json_add_int (json, "planned_bytes", vtr_explanation_get_planned_bytes (explanation));
+  vtr_json_add_int (json, "peak_bytes", vtr_explanation_get_peak_bytes (explanation));
   add_maps (json, explanation);
   add_logits (json, explanation);
   if (files != NULL)
