@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "render/render.h"
 
+#include <math.h>
+
 #define N_TOP 5
 
 static void
