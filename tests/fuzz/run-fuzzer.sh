@@ -8,6 +8,7 @@
 set -eu
 mkdir -p "$3/new"
 # Exit statuses: libFuzzer's own for a crash is Meson's for a skipped test.
-exec "$1" -max_total_time="${VTR_FUZZ_SECONDS:-15}" -max_len=8192 -rss_limit_mb=2048 -timeout=10 \
+# A fixed seed: the same tree gets the same inputs, so that a run can be repeated.
+exec "$1" -seed=1 -max_total_time="${VTR_FUZZ_SECONDS:-15}" -max_len=8192 -rss_limit_mb=2048 -timeout=10 \
   -error_exitcode=1 -timeout_exitcode=1 -print_final_stats=1 -verbosity=0 \
   -artifact_prefix="$3/" "$3/new" "$2"
