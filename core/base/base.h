@@ -5,7 +5,7 @@
  * base: what every layer needs and no layer is about.  No GPU, no models.
  *
  *   checked.c   sizes that cannot overflow
- *   half.c      f16 and bf16 to f32 and back
+ *   half.c      f16 and bf16 to f32
  *   dtype.c     the types numbers are stored in
  *   error.c     the error domain
  *   debug.c     VTR_DEBUG
@@ -48,7 +48,6 @@ const char *vtr_dtype_name (VtrDType dtype);
 
 /* ---- half.c: IEEE binary16 and bfloat16; unaligned little-endian input is fine ---- */
 float vtr_half_to_float (guint16 half);
-guint16 vtr_half_from_float (float value); /* round to nearest even, overflow to infinity */
 float vtr_bf16_to_float (guint16 bf16);
 
 /* Converts @n numbers of any floating @dtype to f32. */

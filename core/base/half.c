@@ -27,27 +27,6 @@ vtr_half_to_float (guint16 half)
   return float_from_bits (sign | ((exponent + 112) << 23) | (mantissa << 13));
 }
 
-guint16
-vtr_half_from_float (float value)
-{
-  guint32 bits;
-  memcpy (&bits, &value, sizeof bits);
-
-  const guint16 sign = (bits >> 16) & 0x8000;
-  const guint32 magnitude = bits & 0x7fffffff;
-
-  if (magnitude > 0x7f800000)
-    return sign | 0x7e00;
-  if (magnitude >= 0x477ff000) /* rounds to 65536 or more */
-    return sign | 0x7c00;
-  if (magnitude < 0x38800000) /* subnormal in binary16: count steps of 2^-24 */
-    return sign | (guint16) lrintf (ldexpf (float_from_bits (magnitude), 24));
-
-  /* Drop 13 bits of the mantissa, to nearest, ties to even. */
-  const guint32 rounded = magnitude + 0xfff + ((magnitude >> 13) & 1);
-  return sign | (guint16) ((rounded >> 13) - (112 << 10));
-}
-
 float
 vtr_bf16_to_float (guint16 bf16)
 {

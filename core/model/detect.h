@@ -35,7 +35,4 @@ gboolean vtr_detection_check (VtrDetection *self, guint32 no_bias, GError **erro
 
 void vtr_detection_add_reason (VtrDetection *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
-/* Whether the final norm is there, before or after pooling. */
-const VtrFound *vtr_parts_get_last_norm (const VtrParts *self);
-
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VtrDetection, vtr_detection_clear)

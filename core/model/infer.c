@@ -8,14 +8,6 @@
 #define MAX_HIDDEN_SIZE 65536
 #define MAX_PATCH_SIZE 1024
 
-const VtrFound *
-vtr_parts_get_last_norm (const VtrParts *self)
-{
-  const VtrFound *after_pool = vtr_parts_get (self, VTR_PART_POOL_NORM, 0);
-
-  return after_pool->weight != NULL ? after_pool : vtr_parts_get (self, VTR_PART_FINAL_NORM, 0);
-}
-
 static gboolean
 has (const VtrDetection *self, VtrPart part)
 {
