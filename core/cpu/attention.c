@@ -12,11 +12,15 @@
 
 #define KEYS 96
 
+#define LOG2_E 1.44269504f
+#define LN_2 0.693147181f
+
 /* What a thread needs for a block, allocated once. */
 typedef struct
 {
-  float *queries; /* [head_width][VTR_BLOCK], scaled */
-  float *weights; /* [KEYS][VTR_BLOCK]: products, then exp (product − highest) */
+  float
+      *queries; /* [head_width][VTR_BLOCK], scaled so that 2 to the power of a product is wanted */
+  float *weights; /* [KEYS][VTR_BLOCK]: products, then 2^(product − highest) */
   float *sums;    /* [head_width][VTR_BLOCK]: of weights·v */
   VtrVec highest[VTR_BLOCK_VECS];
   VtrVec total[VTR_BLOCK_VECS]; /* of the weights */
@@ -33,11 +37,11 @@ weigh_keys (Block *self, gsize n_queries, gsize n_keys, gsize head_width)
       for (gsize key = 0; key < n_keys; key++)
         highest = vtr_vec_max (highest, vtr_vec_load (column + key * VTR_BLOCK));
 
-      const VtrVec fade = vtr_vec_exp (self->highest[v] - highest);
+      const VtrVec fade = vtr_vec_exp2 (self->highest[v] - highest);
       VtrVec total = self->total[v] * fade;
       for (gsize key = 0; key < n_keys; key++)
         {
-          const VtrVec weight = vtr_vec_exp (vtr_vec_load (column + key * VTR_BLOCK) - highest);
+          const VtrVec weight = vtr_vec_exp2 (vtr_vec_load (column + key * VTR_BLOCK) - highest);
           vtr_vec_store (column + key * VTR_BLOCK, weight);
           total += weight;
         }
@@ -63,7 +67,7 @@ attend (Block *self,
 {
   const gsize width = params->head_width;
 
-  vtr_tile_pack (q, stride, n_queries, width, params->scale, self->queries);
+  vtr_tile_pack (q, stride, n_queries, width, params->scale * LOG2_E, self->queries);
   memset (self->sums, 0, width * VTR_BLOCK * sizeof (float));
   for (guint i = 0; i < VTR_BLOCK_VECS; i++)
     {
@@ -81,6 +85,27 @@ attend (Block *self,
     }
 }
 
+/* VTR_LANES queries of the block from @first on, @n at most: sums to context, @width values each.
+ */
+static void
+store_context (const Block *self, gsize first, gsize n, gsize width, gsize stride, float *context)
+{
+  const VtrVec inverse = 1.0f / self->total[first / VTR_LANES];
+
+  for (gsize i = 0; i < width; i += VTR_LANES)
+    {
+      VtrVec square[VTR_LANES];
+
+      for (gsize j = 0; j < VTR_LANES; j++)
+        square[j] = i + j < width
+                        ? vtr_vec_load (self->sums + (i + j) * VTR_BLOCK + first) * inverse
+                        : vtr_vec_of (0.0f);
+      vtr_vec_transpose (square);
+      for (gsize query = 0; query < MIN (n, VTR_LANES); query++)
+        vtr_vec_store_part (context + query * stride + i, square[query], width - i);
+    }
+}
+
 static void
 store_block (const Block *self,
              gsize n_queries,
@@ -92,13 +117,10 @@ store_block (const Block *self,
   const float *highest = (const float *) self->highest;
   const float *total = (const float *) self->total;
 
+  for (gsize first = 0; first < n_queries; first += VTR_LANES)
+    store_context (self, first, n_queries - first, width, stride, context + first * stride);
   for (gsize query = 0; query < n_queries; query++)
-    {
-      const float inverse = 1.0f / total[query];
-      for (gsize i = 0; i < width; i++)
-        context[query * stride + i] = self->sums[i * VTR_BLOCK + query] * inverse;
-      lse[query] = highest[query] + logf (total[query]);
-    }
+    lse[query] = LN_2 * highest[query] + logf (total[query]);
 }
 
 void

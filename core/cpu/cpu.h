@@ -15,8 +15,8 @@
  *   tile.h            products of a block of vectors with others: the core of all attention
  *   embed.c           patchify, embed-tokens, pool
  *   layers.c          layer-norm, swiglu, rope
- *   matmul-cblas.c    matmul, by CBLAS
- *   matmul.c          matmul, where there is no CBLAS
+ *   matmul.c          matmul
+ *   matmul-cblas.c    matmul by CBLAS, in its place where the build says so (-Dblas)
  *   activation.h      what both do to the sums
  *   attention.c       attention
  *   attention-rows.c  attention-rows, attention-apply

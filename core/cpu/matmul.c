@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
- * y = act (x·wᵀ + bias)·scale (+ y), a block of rows of x by a few rows of w at a time.
+ * y = act (x·wᵀ + bias)·scale (+ y), a panel of columns by a few rows at a time.
+ *
+ * Rows of w are packed so that one lane has a column of y: sums leave the registers
+ * as they lie in y, and all that follows the product works on whole vectors.  x is
+ * read where it lies: a shared packed copy costs more in traffic between the cores
+ * than it saves.
+ *
  * A value of y depends on its rows of x and w alone: batches and threads change nothing.
  */
 #include "cpu/activation.h"
 #include "cpu/kernels.h"
 #include "cpu/tile.h"
 
-/* Rows of x packed at a time: they stay in the cache while all of w goes by. */
-#define GROUP_BLOCKS (512 / VTR_BLOCK)
-/* Values of depth at a time: so much of VTR_OTHERS rows of w stays in the first cache. */
-#define SLICE 512
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* Rows of x that go by one packed panel of w, at most: so many that packing is paid for, so few
+ * that they stay in the second cache at the usual depths. */
+#define GROUP_ROWS (48 * VTR_OTHERS)
+/* Panels and groups of rows for each thread at least, so that all have as much to do. */
+#define TASKS_PER_THREAD 4
+
+#define CACHE_LINE 64 /* bytes */
 
 typedef struct
 {
@@ -22,95 +35,112 @@ typedef struct
   const float *scale; /* NULL: none */
   gboolean add;       /* to what is in y */
   float *y;
-  float *packed; /* [GROUP_BLOCKS][depth][VTR_BLOCK]: rows of x */
+  gsize group_rows; /* a multiple of VTR_OTHERS */
 } Matmul;
 
-/* What follows the product, for one column of a block: lanes are rows. */
-static inline __attribute__ ((always_inline)) void
-finish_column (const Matmul *self, const VtrActivation activation, gsize col, float *sums)
-{
-  const float bias = self->bias != NULL ? self->bias[col] : 0.0f;
-  const float scale = self->scale != NULL ? self->scale[col] : 1.0f;
+/* ---- what follows the product ---- */
 
-  for (guint v = 0; v < VTR_BLOCK; v += VTR_LANES)
-    vtr_vec_store (sums + v, vtr_vec_activate (vtr_vec_load (sums + v) + bias, activation) * scale);
+static inline __attribute__ ((always_inline)) void
+finish_row (const Matmul *self,
+            const VtrActivation activation,
+            const float *sums,
+            gsize first_col,
+            gsize n_cols,
+            float *y)
+{
+  for (gsize i = 0; i < n_cols; i += VTR_LANES)
+    {
+      const gsize n = n_cols - i;
+      VtrVec value = vtr_vec_load (sums + i);
+      if (self->bias != NULL)
+        value += vtr_vec_load_part (self->bias + first_col + i, n);
+      value = vtr_vec_activate (value, activation);
+      if (self->scale != NULL)
+        value *= vtr_vec_load_part (self->scale + first_col + i, n);
+      if (self->add)
+        value += vtr_vec_load_part (y + i, n);
+      vtr_vec_store_part (y + i, value, n);
+    }
 }
 
+/* sums [n_rows][VTR_BLOCK] */
 static void
-finish_columns (const Matmul *self, gsize first_col, gsize n_cols, float *sums)
-{
-  /* Each activation is a constant of its loop. */
-  for (gsize j = 0; j < n_cols; j++)
-    switch ((VtrActivation) self->params->activation)
-      {
-      case VTR_ACTIVATION_NONE:
-        finish_column (self, VTR_ACTIVATION_NONE, first_col + j, sums + j * VTR_BLOCK);
-        break;
-      case VTR_ACTIVATION_GELU_ERF:
-        finish_column (self, VTR_ACTIVATION_GELU_ERF, first_col + j, sums + j * VTR_BLOCK);
-        break;
-      default:
-        finish_column (self, self->params->activation, first_col + j, sums + j * VTR_BLOCK);
-      }
-}
-
-static inline __attribute__ ((always_inline)) void
-store_columns (const Matmul *self,
-               gsize first_row,
-               gsize n_rows,
-               gsize first_col,
-               const gsize n_cols,
-               const float *sums)
+finish_rows (const Matmul *self,
+             const float *sums,
+             gsize first_row,
+             gsize n_rows,
+             gsize first_col,
+             gsize n_cols)
 {
   float *y = self->y + first_row * self->params->n_cols + first_col;
 
-  for (gsize row = 0; row < n_rows; row++, y += self->params->n_cols)
-    for (gsize j = 0; j < n_cols; j++)
-      y[j] = sums[j * VTR_BLOCK + row] + (self->add ? y[j] : 0.0f);
+  for (gsize row = 0; row < n_rows; row++, sums += VTR_BLOCK, y += self->params->n_cols)
+    /* Each case by itself: the activation is then a constant of the loop over columns. */
+    switch ((VtrActivation) self->params->activation)
+      {
+      case VTR_ACTIVATION_NONE:
+        finish_row (self, VTR_ACTIVATION_NONE, sums, first_col, n_cols, y);
+        break;
+      case VTR_ACTIVATION_GELU_ERF:
+        finish_row (self, VTR_ACTIVATION_GELU_ERF, sums, first_col, n_cols, y);
+        break;
+      default:
+        finish_row (self, self->params->activation, sums, first_col, n_cols, y);
+      }
 }
 
-/* The packed rows by VTR_OTHERS rows of w at most; sums [GROUP_BLOCKS][VTR_OTHERS][VTR_BLOCK]. */
+/* ---- the product ---- */
+
+/* Some lines of the rows of w that come next, so that memory works while we compute. */
 static void
-multiply_columns (const Matmul *self,
-                  gsize first_row,
-                  gsize n_rows,
-                  gsize first_col,
-                  gsize n_cols,
-                  float *sums)
+prefetch_share (const float *next, const float *end, gsize share, gsize n_shares)
+{
+  const gsize n_lines = (gsize) (end - next) * sizeof (float) / CACHE_LINE;
+  const gsize last = n_lines * (share + 1) / n_shares;
+
+  for (gsize line = n_lines * share / n_shares; line < last; line++)
+    __builtin_prefetch (next + line * (CACHE_LINE / sizeof (float)), 0, 2);
+}
+
+/* A group of rows by the panel of columns from @first_col on. */
+static void
+multiply_panel (const Matmul *self, gsize first_row, gsize first_col, float *panel)
 {
   const gsize depth = self->params->depth;
+  const gsize n_cols = MIN (VTR_BLOCK, self->params->n_cols - first_col);
+  const gsize end_row = MIN (first_row + self->group_rows, self->params->n_rows);
+  const gsize n_blocks = (end_row - first_row + VTR_OTHERS - 1) / VTR_OTHERS;
+  const float *next = self->w + (first_col + n_cols) * depth;
+  const float *next_end = self->w + MIN (first_col + 2 * VTR_BLOCK, self->params->n_cols) * depth;
+  float sums[VTR_OTHERS * VTR_BLOCK] __attribute__ ((aligned (VTR_TILE_ALIGNMENT)));
 
-  for (gsize k = 0; k < depth; k += SLICE)
+  vtr_tile_pack (self->w + first_col * depth, depth, n_cols, depth, 1.0f, panel);
+  for (gsize block = 0; block < n_blocks; block++)
     {
-      const VtrTileOthers others = { self->w + first_col * depth + k, depth, 1 };
-      for (gsize row = 0; row < n_rows; row += VTR_BLOCK)
-        vtr_tile_multiply (self->packed + row * depth + k * VTR_BLOCK, n_rows - row,
-                           MIN (SLICE, depth - k), &others, n_cols, k > 0, sums + row * VTR_OTHERS);
-    }
-  for (gsize row = 0; row < n_rows; row += VTR_BLOCK)
-    {
-      const gsize n = MIN (VTR_BLOCK, n_rows - row);
-      finish_columns (self, first_col, n_cols, sums + row * VTR_OTHERS);
-      if (n_cols == VTR_OTHERS)
-        store_columns (self, first_row + row, n, first_col, VTR_OTHERS, sums + row * VTR_OTHERS);
-      else
-        store_columns (self, first_row + row, n, first_col, n_cols, sums + row * VTR_OTHERS);
+      const gsize row = first_row + block * VTR_OTHERS;
+      const gsize n_rows = MIN (VTR_OTHERS, end_row - row);
+      const VtrTileOthers rows = { self->x + row * depth, depth, 1 };
+
+      prefetch_share (next, next_end, block, n_blocks);
+      vtr_tile_multiply (panel, n_cols, depth, &rows, n_rows, FALSE, sums);
+      finish_rows (self, sums, row, n_rows, first_col, n_cols);
     }
 }
 
-/* Rows that are packed together; every thread takes part. */
-static void
-multiply_group (const Matmul *self, gsize first_row, gsize n_rows, float *sums)
+static gsize
+choose_group_rows (gsize n_rows, gsize n_panels)
 {
-  const gsize depth = self->params->depth, n_cols = self->params->n_cols;
+#ifdef _OPENMP
+  const gsize n_threads = (gsize) omp_get_max_threads ();
+#else
+  const gsize n_threads = 1;
+#endif
+  const gsize n_blocks = (n_rows + VTR_OTHERS - 1) / VTR_OTHERS;
+  const gsize n_wanted = MAX ((n_blocks * VTR_OTHERS + GROUP_ROWS - 1) / GROUP_ROWS,
+                              (n_threads * TASKS_PER_THREAD + n_panels - 1) / n_panels);
+  const gsize n_groups = MIN (n_wanted, n_blocks);
 
-#pragma omp for schedule(static)
-  for (gsize row = 0; row < n_rows; row += VTR_BLOCK)
-    vtr_tile_pack (self->x + (first_row + row) * depth, depth, MIN (VTR_BLOCK, n_rows - row), depth,
-                   1.0f, self->packed + row * depth);
-#pragma omp for schedule(dynamic, 4)
-  for (gsize col = 0; col < n_cols; col += VTR_OTHERS)
-    multiply_columns (self, first_row, n_rows, col, MIN (VTR_OTHERS, n_cols - col), sums);
+  return (n_blocks + n_groups - 1) / n_groups * VTR_OTHERS;
 }
 
 void
@@ -118,7 +148,7 @@ VTR_CPU (matmul) (gconstpointer data, float *const *tensors)
 {
   const VtrMatmulParams *params = data;
   const gsize n_rows = params->n_rows, n_cols = params->n_cols;
-  const gsize group = GROUP_BLOCKS * VTR_BLOCK;
+  const gsize n_panels = (n_cols + VTR_BLOCK - 1) / VTR_BLOCK;
   const Matmul self = {
     .params = params,
     .x = tensors[0],
@@ -127,16 +157,17 @@ VTR_CPU (matmul) (gconstpointer data, float *const *tensors)
     .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + n_cols : NULL,
     .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
     .y = tensors[3],
-    .packed = vtr_tile_new (MIN (group, n_rows + VTR_BLOCK) * params->depth),
+    .group_rows = choose_group_rows (n_rows, n_panels),
   };
+  const gsize n_groups = (n_rows + self.group_rows - 1) / self.group_rows;
 
 #pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * params->depth))
   {
-    float *sums = vtr_tile_new (group * VTR_OTHERS);
+    float *panel = vtr_tile_new (params->depth * VTR_BLOCK);
 
-    for (gsize row = 0; row < n_rows; row += group)
-      multiply_group (&self, row, MIN (group, n_rows - row), sums);
-    g_aligned_free (sums);
+#pragma omp for schedule(static)
+    for (gsize i = 0; i < n_groups * n_panels; i++)
+      multiply_panel (&self, i / n_panels * self.group_rows, i % n_panels * VTR_BLOCK, panel);
+    g_aligned_free (panel);
   }
-  g_aligned_free (self.packed);
 }

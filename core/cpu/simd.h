@@ -44,13 +44,15 @@ vtr_vec_store (float *values, VtrVec vec)
   memcpy (values, &vec, sizeof vec);
 }
 
-/* The first @n lanes are loaded, the others 0. */
+/* The first @n lanes are loaded, the others 0; whole vectors in one stroke. */
 static inline VtrVec
 vtr_vec_load_part (const float *values, gsize n)
 {
   VtrVec vec = { 0 };
 
-  memcpy (&vec, values, MIN (n, VTR_LANES) * sizeof (float));
+  if (n >= VTR_LANES)
+    return vtr_vec_load (values);
+  memcpy (&vec, values, n * sizeof (float));
   return vec;
 }
 
@@ -58,7 +60,10 @@ vtr_vec_load_part (const float *values, gsize n)
 static inline void
 vtr_vec_store_part (float *values, VtrVec vec, gsize n)
 {
-  memcpy (values, &vec, MIN (n, VTR_LANES) * sizeof (float));
+  if (n >= VTR_LANES)
+    vtr_vec_store (values, vec);
+  else
+    memcpy (values, &vec, n * sizeof (float));
 }
 
 /* @a where the mask is set, @b elsewhere. */
@@ -97,6 +102,49 @@ vtr_vec_sum (VtrVec vec)
   return sum;
 }
 
+/* ---- squares ---- */
+
+/* Lanes of two vectors in turn: the lower halves, the upper halves. */
+#if VTR_LANES == 16
+#define VTR_ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define VTR_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif VTR_LANES == 8
+#define VTR_ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define VTR_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define VTR_ZIP_LOW 0, 4, 1, 5
+#define VTR_ZIP_HIGH 2, 6, 3, 7
+#endif
+
+#ifdef __clang__
+#define VTR_SHUFFLE(a, b, ...) __builtin_shufflevector (a, b, __VA_ARGS__)
+#else
+#define VTR_SHUFFLE(a, b, ...) __builtin_shuffle (a, b, (VtrMask){ __VA_ARGS__ })
+#endif
+
+/* Lane j of vector i goes to lane i of vector j: each step halves what still lies apart. */
+static inline __attribute__ ((always_inline)) void
+vtr_vec_transpose (VtrVec square[VTR_LANES])
+{
+#pragma GCC unroll 4
+  for (guint step = 1; step < VTR_LANES; step *= 2)
+    {
+      VtrVec zipped[VTR_LANES];
+
+#pragma GCC unroll 8
+      for (guint i = 0; i < VTR_LANES / 2; i++)
+        {
+          zipped[2 * i] = VTR_SHUFFLE (square[i], square[i + VTR_LANES / 2], VTR_ZIP_LOW);
+          zipped[2 * i + 1] = VTR_SHUFFLE (square[i], square[i + VTR_LANES / 2], VTR_ZIP_HIGH);
+        }
+#pragma GCC unroll 16
+      for (guint i = 0; i < VTR_LANES; i++)
+        square[i] = zipped[i];
+    }
+}
+
+/* ---- functions ---- */
+
 /*
  * e^x within 1 unit in the last place: x = n·ln 2 + r with |r| ≤ ln 2 / 2, and the
  * least-maximum polynomial of degree 6 for e^r.  2^n is multiplied in two steps,
@@ -126,6 +174,29 @@ vtr_vec_exp (VtrVec x)
   const VtrMask exponent = (VtrMask) shifted - 0x4b400000;
   const VtrMask half = exponent >> 1;
   return p * (VtrVec) ((half + 127) << 23) * (VtrVec) ((exponent - half + 127) << 23);
+}
+
+/*
+ * 2^x within 1 unit in the last place, for x up to 127; x below −126 counts as −126.
+ * Half the work of vtr_vec_exp ().  The polynomial is the one of degree 6 that is least
+ * wrong, relatively, on −½ .. ½.
+ */
+static inline VtrVec
+vtr_vec_exp2 (VtrVec x)
+{
+  const float rounder = 12582912.0f;
+
+  x = vtr_vec_max (x, vtr_vec_of (-126.0f));
+  const VtrVec shifted = x + rounder;
+  const VtrVec r = x - (shifted - rounder);
+
+  VtrVec p = r * 1.53458051e-4f + 1.33999309e-3f;
+  p = p * r + 9.61848907e-3f;
+  p = p * r + 5.55032864e-2f;
+  p = p * r + 2.40226462e-1f;
+  p = p * r + 6.93147182e-1f;
+  p = p * r + 1.0f;
+  return p * (VtrVec) (((VtrMask) shifted - 0x4b400000 + 127) << 23);
 }
 
 /* 1 / (1 + e^−x) */

@@ -31,15 +31,40 @@ vtr_tile_new (gsize n)
 }
 
 /*
- * packed [depth][VTR_BLOCK]: the vectors that lie @stride values apart from @vectors
- * on, times @scale; zeros past the last of @n.
+ * packed [depth][width]: the first @n of the vectors that lie @stride values apart from
+ * @vectors on, times @scale, zeros past them.  @width is a constant wherever this is called.
  */
+static inline __attribute__ ((always_inline)) void
+vtr_tile_interleave (const float *vectors,
+                     gsize stride,
+                     gsize n,
+                     gsize depth,
+                     float scale,
+                     const gsize width,
+                     float *packed)
+{
+  for (gsize first = 0; first < width; first += VTR_LANES)
+    for (gsize k = 0; k < depth; k += VTR_LANES)
+      {
+        const gsize n_deep = MIN (VTR_LANES, depth - k);
+        VtrVec square[VTR_LANES];
+
+#pragma GCC unroll 16
+        for (gsize i = 0; i < VTR_LANES; i++)
+          square[i] = first + i < n
+                          ? vtr_vec_load_part (vectors + (first + i) * stride + k, n_deep) * scale
+                          : vtr_vec_of (0.0f);
+        vtr_vec_transpose (square);
+        for (gsize i = 0; i < n_deep; i++)
+          vtr_vec_store_part (packed + (k + i) * width + first, square[i], width - first);
+      }
+}
+
+/* packed [depth][VTR_BLOCK], likewise. */
 static inline void
 vtr_tile_pack (const float *vectors, gsize stride, gsize n, gsize depth, float scale, float *packed)
 {
-  for (gsize i = 0; i < VTR_BLOCK; i++)
-    for (gsize k = 0; k < depth; k++)
-      packed[k * VTR_BLOCK + i] = i < n ? vectors[i * stride + k] * scale : 0.0f;
+  vtr_tile_interleave (vectors, stride, n, depth, scale, VTR_BLOCK, packed);
 }
 
 /* Where the vectors to multiply a block with lie, and how far their values are apart. */
