@@ -63,6 +63,8 @@ version_reaches ()
 
 has_pip () { has_command python3 && python3 -m pip --version >/dev/null 2>&1; }
 
+is_x86_64 () { [ "$(uname -m)" = x86_64 ]; }
+
 is_debian ()
 {
   has_command apt-get && grep -Eqs '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release
@@ -106,7 +108,7 @@ build_needs ()
   need 'libpng 1.6' libpng-dev has_library 'libpng >= 1.6'
   need 'gdk-pixbuf 2.42 or newer' libgdk-pixbuf-2.0-dev has_library 'gdk-pixbuf-2.0 >= 2.42'
   need 'libzip 1.7 or newer' libzip-dev has_library 'libzip >= 1.7'
-  want 'OpenBLAS, for the device "cpu"' libopenblas-dev has_library openblas
+  is_x86_64 || want 'OpenBLAS, for the device "cpu"' libopenblas-dev has_library openblas
   need 'Vulkan headers and loader, 1.3.239 or newer' libvulkan-dev has_library 'vulkan >= 1.3.239'
   need 'volk, the Vulkan meta-loader' libvulkan-volk-dev has_header volk.h
 }

@@ -6,8 +6,8 @@
 #   sh tests/run.sh
 #
 # Two builds: build-tests, as released but with warnings as errors, runs everything;
-# build-sanitized, under AddressSanitizer and UndefinedBehaviorSanitizer, runs the suites unit, gpu
-# and fuzz, where each fuzzer is let loose for some seconds.
+# build-sanitized, under AddressSanitizer and UndefinedBehaviorSanitizer and with CBLAS, runs the
+# suites unit, gpu, ops-cpu and fuzz, where each fuzzer is let loose for some seconds.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,6 +21,7 @@ test_needs ()
   need 'the SPIR-V validator' spirv-tools has_command spirv-val
   want 'the SPIR-V reflector' spirv-cross has_command spirv-cross
   want 'the Vulkan validation layers' vulkan-validationlayers has_validation_layers
+  want 'OpenBLAS' libopenblas-dev has_library openblas
   want 'clang-format 14' clang-format-14 has_command clang-format-14
   want 'clang 14 with its fuzzer' 'clang-14 libclang-rt-14-dev' has_fuzzer
 }
@@ -29,6 +30,9 @@ has_validation_layers ()
 {
   has_file /usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json
 }
+
+# Whether the sanitized build is the one with CBLAS.
+choose_blas () { if has_library openblas; then echo enabled; else echo auto; fi; }
 
 has_fuzzer ()
 {
@@ -70,9 +74,9 @@ run_suites build-tests testlog
 
 if has_fuzzer; then
   step 'configuring build-sanitized' configure build-sanitized clang-14 -Dtests=true -Dfuzz=true \
-    -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined
+    -Dbuildtype=debugoptimized -Db_lundef=false -Dblas="$(choose_blas)" -Db_sanitize=address,undefined
   step 'building build-sanitized' ninja -C build-sanitized
-  run_suites build-sanitized testlog --suite unit --suite fuzz --no-suite gpu
+  run_suites build-sanitized testlog --suite unit --suite ops-cpu --suite fuzz --no-suite gpu
   # Drivers leak, and are gone from memory when it is told what leaked.
   export ASAN_OPTIONS=detect_leaks=0
   run_suites build-sanitized testlog-gpu --suite gpu
