@@ -2,6 +2,7 @@
 
 /* Which devices there are: the one place that knows their kinds by name. */
 #include "run/run.h"
+#include "run/verify.h"
 
 #include "cpu/cpu.h"
 #include "gpu/gpu.h"
@@ -145,4 +146,19 @@ vtr_device_open (const char *spec, GError **error)
   g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
                "“%s” is no device: write auto, cpu, vulkan or vulkan:N", spec);
   return NULL;
+}
+
+VtrVerification *
+vtr_device_verify (VtrDevice *self,
+                   VtrProgressFunc progress,
+                   gpointer progress_data,
+                   GCancellable *cancellable,
+                   GError **error)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  const VtrProgress whole = vtr_progress_whole (progress, progress_data, cancellable);
+  g_autoptr (VtrDevice) cpu = vtr_cpu_open (error);
+  return cpu == NULL ? NULL : vtr_verify (self, cpu, &whole, error);
 }

@@ -10,6 +10,7 @@
  *   forward.c   pixels → tokens → blocks → embedding and logits
  *   session.c   VtrSession: a model on a device, its stream and its last plan
  *   bench.c     timing a session
+ *   verify*.c   comparing devices op by op (verify.h)
  */
 #include "model/model.h"
 #include "ops/ops.h"

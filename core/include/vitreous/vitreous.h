@@ -22,6 +22,7 @@
 #include <vitreous/vtr-types.h>
 #include <vitreous/vtr-image.h>
 #include <vitreous/vtr-device.h>
+#include <vitreous/vtr-verify.h>
 #include <vitreous/vtr-model.h>
 #include <vitreous/vtr-input.h>
 #include <vitreous/vtr-method.h>
