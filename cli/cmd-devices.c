@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "common.h"
 #include "table.h"
+#include "verify.h"
 
 static void
 print_json (GPtrArray *devices)
@@ -48,17 +49,11 @@ print_table (GPtrArray *devices)
   cli_table_print (table);
 }
 
-CliExit
-cli_devices (int argc, char **argv)
+static CliExit
+list_devices (gboolean json)
 {
-  gboolean json = FALSE;
-  const GOptionEntry entries[] = {
-    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Answer with one JSON document.", NULL },
-    G_OPTION_ENTRY_NULL,
-  };
   g_autoptr (GError) error = NULL;
-  g_auto (GStrv) rest = cli_parse (argc, argv, entries, 0, 0, &error);
-  g_autoptr (GPtrArray) devices = rest == NULL ? NULL : vtr_device_list (&error);
+  g_autoptr (GPtrArray) devices = vtr_device_list (&error);
 
   if (devices == NULL)
     return cli_fail (error);
@@ -71,4 +66,27 @@ cli_devices (int argc, char **argv)
   cli_say ("No Vulkan driver is installed: on Debian, mesa-vulkan-drivers has those of most GPUs "
            "and one that computes on the processor.");
   return CLI_EXIT_NO_MEANS;
+}
+
+CliExit
+cli_devices (int argc, char **argv)
+{
+  gboolean json = FALSE, verify = FALSE;
+  g_autofree char *device = NULL;
+  const GOptionEntry entries[] = {
+    { "verify", 0, 0, G_OPTION_ARG_NONE, &verify,
+      "Compute every op on the devices and on the processor, and compare.", NULL },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &device,
+      "Which device to verify. Default: all that can be used.", "DEVICE" },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Answer with one JSON document.", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) rest = cli_parse (argc, argv, entries, 0, 0, &error);
+
+  if (rest != NULL && device != NULL && !verify)
+    g_set_error (&error, VTR_ERROR, VTR_ERROR_USAGE, "--device needs --verify.");
+  if (error != NULL)
+    return cli_fail (error);
+  return verify ? cli_verify (device, json) : list_devices (json);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +167,18 @@ cli_json_integer (JsonBuilder *builder, const char *member, guint64 value)
 void
 cli_json_number (JsonBuilder *builder, const char *member, double value)
 {
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
   json_builder_set_member_name (builder, member);
+  if (!isfinite (value))
+    {
+      json_builder_add_null_value (builder);
+      return;
+    }
+  /* json-glib ends numbers without a point with “.0”, even 1e-08; their neighbours have one. */
+  g_ascii_dtostr (text, sizeof text, value);
+  if (strchr (text, 'e') != NULL && strchr (text, '.') == NULL)
+    value = nextafter (value, INFINITY);
   json_builder_add_double_value (builder, value);
 }
 

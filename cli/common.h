@@ -17,6 +17,7 @@
  *   inputs.c           pictures and folders of pictures → CliPicture
  *   pipeline.c         decode → device → files, many pictures at once
  *   resume.c           which pictures an earlier run has finished
+ *   verify.c           devices --verify
  */
 #include <json-glib/json-glib.h>
 #include <vitreous/vitreous.h>
@@ -25,7 +26,7 @@
 typedef enum
 {
   CLI_EXIT_DONE = 0,
-  CLI_EXIT_FAILED = 1,      /* some inputs failed, the rest is done */
+  CLI_EXIT_FAILED = 1,      /* some inputs failed, the rest is done; a device computes wrong */
   CLI_EXIT_USAGE = 2,       /* what was asked for has no meaning */
   CLI_EXIT_NO_MEANS = 3,    /* no model or device to do it with */
   CLI_EXIT_CANCELLED = 130, /* as shells have it for SIGINT */
@@ -83,6 +84,7 @@ gboolean cli_make_folder (const char *path, GError **error);
 void cli_print_json (JsonBuilder *builder);
 void cli_json_string (JsonBuilder *builder, const char *member, const char *text);
 void cli_json_integer (JsonBuilder *builder, const char *member, guint64 value);
+/* Null where it is not finite. */
 void cli_json_number (JsonBuilder *builder, const char *member, double value);
 void cli_json_boolean (JsonBuilder *builder, const char *member, gboolean value);
 

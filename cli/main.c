@@ -13,7 +13,7 @@ static const CliCommand commands[] = {
   { "inspect", "MODEL", "Says what a checkpoint is and how it was recognised.", cli_inspect },
   { "models", "", "Lists the installed models.", cli_models },
   { "import", "FILE|DIR", "Installs a checkpoint under a name.", cli_import },
-  { "devices", "", "Lists what can compute.", cli_devices },
+  { "devices", "", "Lists what can compute; verifies that it computes right.", cli_devices },
   { "bench", "", "Measures how fast a model runs on a device.", cli_bench },
 };
 

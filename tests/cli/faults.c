@@ -10,11 +10,13 @@
  *   memory     pictures that are taller than wide are too much for the device
  *   full       the disk is full: of a file in the folder vitreous-out the first bytes are written
  *   slow       every run takes at least a tenth of a second
+ *   wrong      of the ops that are verified, the first comes out wrong and the second failed
  */
 #include <vitreous/vitreous.h>
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -117,4 +119,26 @@ vtr_session_explain (VtrSession *self,
   if (fault_is ("slow"))
     g_usleep (G_USEC_PER_SEC / 10);
   return next (self, method, inputs, n_inputs, flags, progress, progress_data, cancellable, error);
+}
+
+VtrVerification *
+vtr_device_verify (VtrDevice *self,
+                   VtrProgressFunc progress,
+                   gpointer progress_data,
+                   GCancellable *cancellable,
+                   GError **error)
+{
+  static __typeof__ (vtr_device_verify) *next;
+
+  if (next == NULL)
+    *(void **) &next = dlsym (RTLD_NEXT, "vtr_device_verify");
+  VtrVerification *found = next (self, progress, progress_data, cancellable, error);
+  if (found == NULL || !fault_is ("wrong"))
+    return found;
+  found->verdict = found->ops[0].verdict = VTR_VERDICT_WRONG;
+  found->ops[0].nmse = found->ops[0].max_error = INFINITY;
+  found->ops[0].problem = g_strdup ("In the case “odd”: there is no number.");
+  found->ops[1].verdict = VTR_VERDICT_FAILED;
+  found->ops[1].problem = g_strdup ("In the case “even”: there is no memory.");
+  return found;
 }

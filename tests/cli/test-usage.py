@@ -54,6 +54,8 @@ REFUSALS = [
     (['import'], 'FILE'),
     (['import', '--name', 'a/b', MODEL], 'a/b'),
     (['devices', 'a'], 'devices'),
+    (['devices', '--device', 'cpu'], '--verify'),
+    (['devices', '--verify', '--device', 'nonsense'], 'nonsense'),
     (['bench', 'a'], 'bench'),
     (['bench', '--batch', '33'], '--batch'),
     (['bench', '--runs', '0'], '--runs'),
@@ -140,6 +142,10 @@ class Devices(CliTest):
         self.copy_picture('square', 'a.png')
         self.succeed('explain', 'a.png', env=env)
         self.refuse(3, 'explain', '--device', 'vulkan', 'a.png', env=env)
+        self.assertIn('processor', self.refuse(3, 'devices', '--verify', env=env))
+
+    def test_cpu_is_not_verified(self):
+        self.assertIn('processor', self.refuse(3, 'devices', '--verify', '--device', 'cpu'))
 
     def test_device_that_is_not_there(self):
         self.copy_picture('square', 'a.png')
