@@ -22,6 +22,7 @@ typedef struct
 
 static GPtrArray *devices; /* of VtrDevice */
 static GPtrArray *cases;   /* of Case */
+static VtrDevice *cpu;     /* what Vulkan devices are compared with; NULL if the build has none */
 
 /* ---- tensors ---- */
 
@@ -222,14 +223,13 @@ harness_assert_close (const HarnessTensor *tensor, const double *expected)
 
 /* ---- cases ---- */
 
-static void
-run_case (gconstpointer data)
+/* Runs a case on @device; its tensors, with what came out. */
+static GPtrArray *
+run_on (VtrDevice *device, const Case *test)
 {
-  const Case *test = data;
-  const guint n_messages = vtr_vulkan_count_messages ();
   Harness harness = {
-    .device = test->device,
-    .arena = vtr_arena_new (test->device, "test"),
+    .device = device,
+    .arena = vtr_arena_new (device, "test"),
     .rand = g_rand_new_with_seed (test->seed),
     .tensors = g_ptr_array_new_with_free_func (harness_tensor_free),
   };
@@ -239,7 +239,41 @@ run_case (gconstpointer data)
   vtr_stream_free (harness.stream);
   vtr_arena_free (harness.arena);
   g_rand_free (harness.rand);
-  g_ptr_array_unref (harness.tensors);
+  return harness.tensors;
+}
+
+/* Integers exactly, the rest as close as to the reference. */
+static void
+assert_same (const HarnessTensor *actual, const HarnessTensor *expected)
+{
+  const gsize n_values = vtr_tensor_n_values (&actual->tensor);
+  g_autofree double *values = g_new (double, n_values);
+
+  if (actual->tensor.dtype == VTR_DTYPE_U32)
+    {
+      g_assert_cmpmem (actual->values, vtr_tensor_n_bytes (&actual->tensor), expected->values,
+                       vtr_tensor_n_bytes (&expected->tensor));
+      return;
+    }
+  for (gsize i = 0; i < n_values; i++)
+    values[i] = expected->values[i];
+  harness_assert_close (actual, values);
+}
+
+static void
+run_case (gconstpointer data)
+{
+  const Case *test = data;
+  const guint n_messages = vtr_vulkan_count_messages ();
+  g_autoptr (GPtrArray) actual = run_on (test->device, test);
+  g_autoptr (GPtrArray) expected = cpu != NULL ? run_on (cpu, test) : NULL;
+
+  for (guint i = 0; expected != NULL && i < actual->len; i++)
+    {
+      const HarnessTensor *tensor = g_ptr_array_index (actual, i);
+      if (tensor->is_output)
+        assert_same (tensor, g_ptr_array_index (expected, i));
+    }
   g_assert_cmpuint (vtr_vulkan_count_messages (), ==, n_messages);
 }
 
@@ -294,7 +328,8 @@ open_cpu (void)
   return NULL;
 }
 
-/* Opens the Vulkan devices that are wanted; why there is none, or NULL. */
+/* Opens the Vulkan devices that are wanted, and what they are compared with; why there is none, or
+ * NULL. */
 static char *
 open_vulkan (void)
 {
@@ -313,7 +348,11 @@ open_vulkan (void)
       g_assert_no_error (error);
       take_device (device);
     }
-  return devices->len > 0 ? NULL : g_strdup ("no usable Vulkan device");
+  if (devices->len == 0)
+    return g_strdup ("no usable Vulkan device");
+  cpu = vtr_cpu_open (&error);
+  printf ("# compared with %s\n", cpu != NULL ? cpu->info->driver : error->message);
+  return NULL;
 }
 
 int
@@ -332,6 +371,7 @@ harness_run (int argc, char **argv, void (*add_cases) (void))
       add_cases ();
       status = g_test_run ();
     }
+  g_clear_object (&cpu);
   g_ptr_array_unref (cases);
   g_ptr_array_unref (devices);
   return status;

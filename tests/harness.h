@@ -8,7 +8,8 @@
  * behind its last one that no kernel may touch.  They are NaNs, so that a result
  * made of what lies outside a tensor is seen too.  Outputs begin as NaNs.  After
  * a case, inputs and sentinels must be as before, and the driver's validation
- * layers must have kept silent.
+ * layers must have kept silent.  What a Vulkan device computed is compared with the
+ * case's reference, and with what the processor computes.
  *
  * VTR_TEST_DEVICES chooses Vulkan devices by number ("0,2"), all of them by default;
  * "cpu" stands for the processor alone.
