@@ -5,7 +5,7 @@
  * base: what every layer needs and no layer is about.  No GPU, no models.
  *
  *   checked.c   sizes that cannot overflow
- *   half.c      f16 and bf16 to f32
+ *   half.c      f16 and bf16 to f32, f32 to f16
  *   dtype.c     the types numbers are stored in
  *   error.c     the error domain
  *   debug.c     VTR_DEBUG
@@ -50,8 +50,14 @@ const char *vtr_dtype_name (VtrDType dtype);
 float vtr_half_to_float (guint16 half);
 float vtr_bf16_to_float (guint16 bf16);
 
+/* The nearest half, of two as near the even one; 65520 and more are infinity. */
+guint16 vtr_half_from_float (float value);
+
 /* Converts @n numbers of any floating @dtype to f32. */
 void vtr_floats_from (VtrDType dtype, gconstpointer source, gsize n, float *out);
+
+/* Converts @n numbers to f16; the index of the first finite one that f16 cannot hold, or @n. */
+gsize vtr_halves_from_floats (const float *values, gsize n, guint16 *out);
 
 /* Index of the first value that is NaN or infinite, or @n. */
 gsize vtr_floats_find_bad (const float *values, gsize n);

@@ -13,6 +13,15 @@ float_from_bits (guint32 bits)
   return value;
 }
 
+static guint32
+bits_of_float (float value)
+{
+  guint32 bits;
+
+  memcpy (&bits, &value, sizeof bits);
+  return bits;
+}
+
 float
 vtr_half_to_float (guint16 half)
 {
@@ -25,6 +34,22 @@ vtr_half_to_float (guint16 half)
   if (exponent == 31) /* infinity and NaN */
     return float_from_bits (sign | 0x7f800000 | (mantissa << 13));
   return float_from_bits (sign | ((exponent + 112) << 23) | (mantissa << 13));
+}
+
+/* Without branches: compilers make vectors of a loop over it. */
+guint16
+vtr_half_from_float (float value)
+{
+  const guint32 all = bits_of_float (value);
+  const guint32 bits = all & 0x7fffffff;
+  const guint32 sign = all >> 16 & 0x8000;
+  /* The exponent of a half, and half of its last place, a little less where it is even. */
+  const guint32 normal = (bits - (112u << 23) + 0xfff + (bits >> 13 & 1)) >> 13;
+  /* Below 2^-14 adding 0.5 rounds to multiples of 2^-24, which then stand at the bottom. */
+  const guint32 small = bits_of_float (float_from_bits (bits) + 0.5f) - 0x3f000000;
+  const guint32 large = bits > 0x7f800000 ? 0x7e00 : 0x7c00; /* NaN, infinity */
+
+  return sign | (bits < 113u << 23 ? small : bits < 0x477ff000 ? normal : large);
 }
 
 float
@@ -69,6 +94,22 @@ vtr_floats_from (VtrDType dtype, gconstpointer source, gsize n, float *out)
     default:
       g_return_if_reached ();
     }
+}
+
+gsize
+vtr_halves_from_floats (const float *values, gsize n, guint16 *out)
+{
+  guint overflows = 0;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      out[i] = vtr_half_from_float (values[i]);
+      overflows |= (out[i] & 0x7fff) == 0x7c00;
+    }
+  for (gsize i = 0; overflows && i < n; i++)
+    if ((out[i] & 0x7fff) == 0x7c00 && isfinite (values[i]))
+      return i;
+  return n;
 }
 
 gsize
