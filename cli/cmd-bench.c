@@ -14,6 +14,8 @@ typedef struct
 {
   char *model;
   char *device;
+  char *precision_text; /* NULL for f32 */
+  VtrPrecision precision;
   int size;
   int n_rows;
   int n_columns;
@@ -40,6 +42,8 @@ parse (BenchOptions *self, int argc, char **argv, GError **error)
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &self->model, "Which model, as for explain.", "MODEL" },
     { "device", 0, 0, G_OPTION_ARG_STRING, &self->device, "Which device, as for explain.", "DEVICE" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &self->precision_text,
+      "What numbers are stored as, as for explain.", "f32|f16" },
     { "size", 0, 0, G_OPTION_ARG_INT, &self->size,
       "Both edges of the picture that the model sees. Default: the trained size.", "PX" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &self->n_rows, "Rows of patches, instead of --size.", "N" },
@@ -57,7 +61,10 @@ parse (BenchOptions *self, int argc, char **argv, GError **error)
   /* clang-format on */
   g_auto (GStrv) rest = cli_parse (argc, argv, entries, 0, 0, error);
 
-  if (rest == NULL || !check_range ("size", self->size, 0, 65536, error) ||
+  if (rest == NULL ||
+      (self->precision_text != NULL &&
+       !vtr_precision_parse (self->precision_text, &self->precision, error)) ||
+      !check_range ("size", self->size, 0, 65536, error) ||
       !check_range ("rows", self->n_rows, 0, MAX_GRID, error) ||
       !check_range ("columns", self->n_columns, 0, MAX_GRID, error) ||
       !check_range ("batch", self->batch, 1, VTR_MAX_BATCH, error) ||
@@ -127,6 +134,7 @@ print_json (const BenchOptions *options, VtrSession *session, const VtrBenchmark
   cli_json_string (builder, "model", vtr_model_get_name (vtr_session_get_model (session)));
   cli_json_string (builder, "device", info->name);
   cli_json_string (builder, "driver", info->driver);
+  cli_json_string (builder, "precision", vtr_precision_get_name (options->precision));
   cli_json_integer (builder, "rows", (guint64) options->n_rows);
   cli_json_integer (builder, "columns", (guint64) options->n_columns);
   cli_json_integer (builder, "batch", (guint64) options->batch);
@@ -165,9 +173,10 @@ print_text (const BenchOptions *options, VtrSession *session, const VtrBenchmark
   g_autofree char *peak = cli_bytes_to_text (result->peak_bytes);
   const double total = device_seconds (result);
 
-  printf ("%s on %s, %d×%d patches, batch of %d\n",
-          vtr_model_get_name (vtr_session_get_model (session)), info->name, options->n_rows,
-          options->n_columns, options->batch);
+  printf ("%s on %s, %s, %d×%d patches, batch of %d\n",
+          vtr_model_get_name (vtr_session_get_model (session)), info->name,
+          vtr_precision_get_name (options->precision), options->n_rows, options->n_columns,
+          options->batch);
   printf ("%.2f ms per image, %.2f GFLOP/s, %s planned, %s at most with the weights\n\n",
           result->seconds * 1e3 / options->batch, giga_per_second (result->flops, result->seconds),
           planned, peak);
@@ -197,7 +206,8 @@ measure (BenchOptions *options, GError **error)
   if (device == NULL)
     return FALSE;
   g_autoptr (VtrSession) session =
-      vtr_session_new (device, model, cli_progress_show, progress, cancellable, error);
+      vtr_session_new (device, model, options->precision, cli_progress_show, progress, cancellable,
+                       error);
   if (session == NULL)
     return FALSE;
 
@@ -224,5 +234,6 @@ cli_bench (int argc, char **argv)
 
   g_free (options.model);
   g_free (options.device);
+  g_free (options.precision_text);
   return ok ? CLI_EXIT_DONE : cli_fail (error);
 }

@@ -11,7 +11,8 @@ typedef struct
   char *device; /* NULL for auto */
   VtrMethod *method;
   VtrFit fit;
-  guint size;  /* pixels, 0 for the trained one */
+  guint size; /* pixels, 0 for the trained one */
+  VtrPrecision precision;
   guint batch; /* 0 for what suits the device */
   guint jobs;
   VtrExportFlags write;

@@ -280,8 +280,8 @@ open_session (Pipeline *self, GError **error)
 {
   const CliPipelineJob *job = self->job;
 
-  self->session = vtr_session_new (self->device, job->model, cli_progress_show, job->progress,
-                                   job->cancellable, error);
+  self->session = vtr_session_new (self->device, job->model, job->options->precision,
+                                   cli_progress_show, job->progress, job->cancellable, error);
   return self->session != NULL;
 }
 

@@ -44,6 +44,7 @@ cli_recipe_new (const CliExplainOptions *options, VtrModel *model, const char *p
       g_autofree char *size = g_strdup_printf ("%u", options->size);
       add_option (recipe, "size", size);
     }
+  add_option (recipe, "precision", vtr_precision_get_name (options->precision));
   add_option (recipe, "colormap", options->colormap);
   add_option (recipe, "opacity", g_ascii_formatd (opacity, sizeof opacity, "%g", options->opacity));
   add_option (recipe, "write", options->write_text);

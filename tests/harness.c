@@ -10,13 +10,16 @@
 
 #define N_SENTINELS 64
 #define SENTINEL_BITS 0x7fc5e417u /* a NaN */
+#define SENTINEL_HALF 0x7e5a      /* another */
 #define MAX_NMSE 1e-7
+#define MAX_F16_NMSE 2.5e-7 /* of a single number: half a unit in the last of 11 places */
 
 typedef struct
 {
   VtrDevice *device;
   HarnessFunc func;
   gconstpointer data;
+  VtrF16Use f16;
   guint32 seed;
 } Case;
 
@@ -104,34 +107,87 @@ harness_zeros (Harness *self, VtrDType dtype, guint n_dims, ...)
   return tensor;
 }
 
+static HarnessTensor *
+add_input (Harness *self, VtrDType dtype, float low, float high, guint n_dims, va_list sizes)
+{
+  guint32 shape[VTR_MAX_DIMS];
+
+  read_shape (n_dims, sizes, shape);
+  HarnessTensor *tensor = add_tensor (self, dtype, n_dims, shape);
+  const gsize n_values = vtr_tensor_n_values (&tensor->tensor);
+  for (gsize i = 0; i < n_values; i++)
+    {
+      const float value = g_rand_double_range (self->rand, low, high);
+      tensor->values[i] =
+          dtype == VTR_DTYPE_F16 ? vtr_half_to_float (vtr_half_from_float (value)) : value;
+    }
+  return tensor;
+}
+
 HarnessTensor *
 harness_input (Harness *self, float low, float high, guint n_dims, ...)
 {
-  guint32 shape[VTR_MAX_DIMS];
   va_list sizes;
 
   va_start (sizes, n_dims);
-  read_shape (n_dims, sizes, shape);
+  HarnessTensor *tensor = add_input (self, VTR_DTYPE_F32, low, high, n_dims, sizes);
   va_end (sizes);
-  HarnessTensor *tensor = add_tensor (self, VTR_DTYPE_F32, n_dims, shape);
-  const gsize n_values = vtr_tensor_n_values (&tensor->tensor);
-  for (gsize i = 0; i < n_values; i++)
-    tensor->values[i] = g_rand_double_range (self->rand, low, high);
+  return tensor;
+}
+
+HarnessTensor *
+harness_activation (Harness *self, float low, float high, guint n_dims, ...)
+{
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  HarnessTensor *tensor = add_input (self, self->activation, low, high, n_dims, sizes);
+  va_end (sizes);
+  return tensor;
+}
+
+HarnessTensor *
+harness_weights (Harness *self, float low, float high, guint n_dims, ...)
+{
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  HarnessTensor *tensor = add_input (self, self->weight, low, high, n_dims, sizes);
+  va_end (sizes);
+  return tensor;
+}
+
+static HarnessTensor *
+add_output (Harness *self, VtrDType dtype, guint n_dims, va_list sizes)
+{
+  guint32 shape[VTR_MAX_DIMS];
+
+  read_shape (n_dims, sizes, shape);
+  harness_guard (self); /* the sentinels in front */
+  HarnessTensor *tensor = add_tensor (self, dtype, n_dims, shape);
+  tensor->is_output = TRUE;
   return tensor;
 }
 
 HarnessTensor *
 harness_output (Harness *self, guint n_dims, ...)
 {
-  guint32 shape[VTR_MAX_DIMS];
   va_list sizes;
 
   va_start (sizes, n_dims);
-  read_shape (n_dims, sizes, shape);
+  HarnessTensor *tensor = add_output (self, VTR_DTYPE_F32, n_dims, sizes);
   va_end (sizes);
-  harness_guard (self); /* the sentinels in front */
-  HarnessTensor *tensor = add_tensor (self, VTR_DTYPE_F32, n_dims, shape);
-  tensor->is_output = TRUE;
+  return tensor;
+}
+
+HarnessTensor *
+harness_output_activation (Harness *self, guint n_dims, ...)
+{
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  HarnessTensor *tensor = add_output (self, self->activation, n_dims, sizes);
+  va_end (sizes);
   return tensor;
 }
 
@@ -154,6 +210,22 @@ padded_tensor (const HarnessTensor *tensor)
   return padded;
 }
 
+/* The bytes the device gets, sentinels included. */
+static guint8 *
+pack (const HarnessTensor *tensor)
+{
+  const gsize n_values = vtr_tensor_n_values (&tensor->tensor);
+  const gsize n_padded = padded_size (tensor);
+
+  if (tensor->tensor.dtype != VTR_DTYPE_F16)
+    return g_memdup2 (tensor->values, n_padded * sizeof *tensor->values);
+  guint16 *halves = g_new (guint16, n_padded);
+  for (gsize i = 0; i < n_padded; i++)
+    halves[i] = i < n_values && !isnan (tensor->values[i]) ? vtr_half_from_float (tensor->values[i])
+                                                           : SENTINEL_HALF;
+  return (guint8 *) halves;
+}
+
 void
 harness_begin (Harness *self)
 {
@@ -170,20 +242,21 @@ harness_begin (Harness *self)
       HarnessTensor *tensor = g_ptr_array_index (self->tensors, i);
       const VtrTensor padded = padded_tensor (tensor);
       const gsize n_bytes = vtr_tensor_n_bytes (&padded);
-      tensor->before = g_memdup2 (tensor->values, n_bytes);
-      vtr_stream_write (self->stream, &padded, 0, tensor->values, n_bytes, &error);
+      tensor->before = pack (tensor);
+      vtr_stream_write (self->stream, &padded, 0, tensor->before, n_bytes, &error);
       g_assert_no_error (error);
     }
 }
 
 /* Checks that the device left alone what is not the kernels' to write. */
 static void
-check_untouched (const HarnessTensor *tensor)
+check_untouched (const HarnessTensor *tensor, const guint8 *after)
 {
+  const gsize size = vtr_dtype_size (tensor->tensor.dtype);
   const gsize first = tensor->is_output ? vtr_tensor_n_values (&tensor->tensor) : 0;
 
   for (gsize i = first; i < padded_size (tensor); i++)
-    if (memcmp (&tensor->values[i], &tensor->before[i], sizeof (float)) != 0)
+    if (memcmp (after + i * size, tensor->before + i * size, size) != 0)
       g_error ("%s: value %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " became %g",
                tensor->tensor.name, i, vtr_tensor_n_values (&tensor->tensor), tensor->values[i]);
 }
@@ -197,10 +270,15 @@ harness_finish (Harness *self)
     {
       HarnessTensor *tensor = g_ptr_array_index (self->tensors, i);
       const VtrTensor padded = padded_tensor (tensor);
-      vtr_stream_read (self->stream, &padded, 0, tensor->values, vtr_tensor_n_bytes (&padded),
-                       &error);
+      const gsize n_bytes = vtr_tensor_n_bytes (&padded);
+      g_autofree guint8 *after = g_malloc (n_bytes);
+      vtr_stream_read (self->stream, &padded, 0, after, n_bytes, &error);
       g_assert_no_error (error);
-      check_untouched (tensor);
+      if (padded.dtype == VTR_DTYPE_F16)
+        vtr_floats_from (padded.dtype, after, padded.shape[0], tensor->values);
+      else
+        memcpy (tensor->values, after, n_bytes);
+      check_untouched (tensor, after);
     }
 }
 
@@ -208,6 +286,7 @@ void
 harness_assert_close (const HarnessTensor *tensor, const double *expected)
 {
   const gsize n_values = vtr_tensor_n_values (&tensor->tensor);
+  const double max_nmse = tensor->tensor.dtype == VTR_DTYPE_F16 ? MAX_F16_NMSE : MAX_NMSE;
   double error = 0.0, power = 0.0;
 
   for (gsize i = 0; i < n_values; i++)
@@ -217,7 +296,7 @@ harness_assert_close (const HarnessTensor *tensor, const double *expected)
       power += expected[i] * expected[i];
     }
   /* Not “>”: NaN must fail. */
-  if (!(error <= MAX_NMSE * power))
+  if (!(error <= max_nmse * power))
     g_error ("%s: NMSE %g", tensor->tensor.name, error / power);
 }
 
@@ -232,6 +311,8 @@ run_on (VtrDevice *device, const Case *test)
     .arena = vtr_arena_new (device, "test"),
     .rand = g_rand_new_with_seed (test->seed),
     .tensors = g_ptr_array_new_with_free_func (harness_tensor_free),
+    .activation = test->f16 == VTR_F16_ACTIVATIONS ? VTR_DTYPE_F16 : VTR_DTYPE_F32,
+    .weight = test->f16 == VTR_F16_NOTHING ? VTR_DTYPE_F32 : VTR_DTYPE_F16,
   };
 
   test->func (&harness, test->data);
@@ -277,17 +358,43 @@ run_case (gconstpointer data)
   g_assert_cmpuint (vtr_vulkan_count_messages (), ==, n_messages);
 }
 
+static void
+add_case (VtrDevice *device,
+          VtrF16Use f16,
+          const char *op,
+          const char *name,
+          HarnessFunc func,
+          gconstpointer data)
+{
+  g_autofree char *path = g_strdup_printf ("/%s/%s%s/%s", device->info->id, op,
+                                           f16 != VTR_F16_NOTHING ? "/f16" : "", name);
+  Case *added = g_new (Case, 1);
+
+  *added = (Case){ device, func, data, f16, g_str_hash (name) };
+  g_ptr_array_add (cases, added);
+  g_test_add_data_func (path, added, run_case);
+}
+
 void
 harness_add (const char *op, const char *name, HarnessFunc func, gconstpointer data)
 {
   for (guint i = 0; i < devices->len; i++)
+    add_case (g_ptr_array_index (devices, i), VTR_F16_NOTHING, op, name, func, data);
+}
+
+void
+harness_add_f16 (const char *op,
+                 const char *name,
+                 VtrF16Use least,
+                 HarnessFunc func,
+                 gconstpointer data)
+{
+  for (guint i = 0; i < devices->len; i++)
     {
       VtrDevice *device = g_ptr_array_index (devices, i);
-      g_autofree char *path = g_strdup_printf ("/%s/%s/%s", device->info->id, op, name);
-      Case *added = g_new (Case, 1);
-      *added = (Case){ device, func, data, g_str_hash (name) };
-      g_ptr_array_add (cases, added);
-      g_test_add_data_func (path, added, run_case);
+
+      if (device->f16 >= least)
+        add_case (device, device->f16, op, name, func, data);
     }
 }
 

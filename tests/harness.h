@@ -11,6 +11,9 @@
  * layers must have kept silent.  What a Vulkan device computed is compared with the
  * case's reference, and with what the processor computes.
  *
+ * Cases that know f16 run once more where the device does: inputs are rounded to
+ * it before, so that the reference sees the same values.
+ *
  * VTR_TEST_DEVICES chooses Vulkan devices by number ("0,2"), all of them by default;
  * "cpu" stands for the processor alone.
  */
@@ -19,8 +22,8 @@
 typedef struct
 {
   VtrTensor tensor;
-  float *values; /* owned; what the device gets, then what it answers; u32 as their bits */
-  float *before; /* owned; what the device got, sentinels included */
+  float *values;  /* owned; what the device gets, then what it answers; u32 as their bits */
+  guint8 *before; /* owned; the bytes the device got, sentinels included */
   gboolean is_output;
 } HarnessTensor;
 
@@ -30,13 +33,22 @@ typedef struct
   VtrArena *arena;
   VtrStream *stream;
   GRand *rand;
-  GPtrArray *tensors; /* of HarnessTensor, owned */
+  GPtrArray *tensors;  /* of HarnessTensor, owned */
+  VtrDType activation; /* type of the case's activations, see ops/ops.h */
+  VtrDType weight;     /* and of its matrices of weights */
 } Harness;
 
 typedef void (*HarnessFunc) (Harness *harness, gconstpointer data);
 
 /* Registers the case “/@op/@name” for all devices. */
 void harness_add (const char *op, const char *name, HarnessFunc func, gconstpointer data);
+
+/* And once more in f16, for the devices that take @least so. */
+void harness_add_f16 (const char *op,
+                      const char *name,
+                      VtrF16Use least,
+                      HarnessFunc func,
+                      gconstpointer data);
 
 /* Finds the devices, lets @add_cases register, runs; the exit status of a TAP program. */
 int harness_run (int argc, char **argv, void (*add_cases) (void));
@@ -45,11 +57,14 @@ int harness_run (int argc, char **argv, void (*add_cases) (void));
 
 /* An input of random values in @low .. @high. */
 HarnessTensor *harness_input (Harness *self, float low, float high, guint n_dims, ...);
+HarnessTensor *harness_activation (Harness *self, float low, float high, guint n_dims, ...);
+HarnessTensor *harness_weights (Harness *self, float low, float high, guint n_dims, ...);
 
 /* An input of zeros, for the case to fill through `values` before harness_begin (). */
 HarnessTensor *harness_zeros (Harness *self, VtrDType dtype, guint n_dims, ...);
 
 HarnessTensor *harness_output (Harness *self, guint n_dims, ...);
+HarnessTensor *harness_output_activation (Harness *self, guint n_dims, ...);
 
 /* Makes an input one that the kernels change. */
 void harness_set_in_out (HarnessTensor *tensor);
@@ -63,5 +78,6 @@ void harness_begin (Harness *self);
 /* ... then run, fetch all `values`, and check what must not have changed. */
 void harness_finish (Harness *self);
 
-/* Normalised mean squared error of an output against @expected: at most 1e-7. */
+/* Normalised mean squared error of an output against @expected: at most 1e-7, in f16 what rounding
+ * to it may come to. */
 void harness_assert_close (const HarnessTensor *tensor, const double *expected);

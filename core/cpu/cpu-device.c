@@ -43,6 +43,14 @@ tensor_data (const VtrTensor *tensor, gsize offset)
   return (float *) (block + tensor->offset + offset);
 }
 
+static VtrCpuKernel
+choose_kernel (const VtrCpuVariant *variant, VtrKernel kernel, const VtrTensor *const *tensors)
+{
+  if (kernel == VTR_KERNEL_MATMUL && tensors[1]->dtype == VTR_DTYPE_F16)
+    return variant->matmul_f16;
+  return variant->kernels[kernel];
+}
+
 static gboolean
 stream_dispatch (VtrStream *self,
                  VtrKernel kernel,
@@ -58,7 +66,7 @@ stream_dispatch (VtrStream *self,
   for (guint i = 0; i < n_tensors; i++)
     data[i] = tensor_data (tensors[i], 0);
   const gint64 start = g_get_monotonic_time ();
-  device->variant->kernels[kernel](params, data);
+  choose_kernel (device->variant, kernel, tensors) (params, data);
   if (self->timing)
     self->timings.seconds[kernel] += (double) (g_get_monotonic_time () - start) * 1e-6;
   return TRUE;
@@ -178,6 +186,7 @@ vtr_cpu_device_init (VtrCpuDevice *self)
   self->variant = vtr_cpu_choose_variant ();
   device->info = vtr_cpu_describe ();
   device->tensor_alignment = ALIGNMENT;
+  device->f16 = VTR_F16_WEIGHTS;
   /* Kernels count values in 32 bits. */
   device->max_tensor_bytes = (gsize) MIN ((guint64) G_MAXUINT32 * sizeof (float), G_MAXSSIZE);
   device->max_block_bytes = G_MAXSSIZE;

@@ -23,4 +23,5 @@ const VtrCpuVariant VTR_CPU (variant) = {
     [VTR_KERNEL_ROLLOUT_STEP] = VTR_CPU (rollout_step),
     [VTR_KERNEL_REDUCE_PARTIALS] = VTR_CPU (reduce_partials),
   },
+  .matmul_f16 = VTR_CPU (matmul_f16),
 };

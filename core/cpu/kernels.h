@@ -23,6 +23,7 @@ typedef struct
   const char *name; /* "AVX2" */
   guint n_lanes;    /* floats in a vector */
   VtrCpuKernel kernels[VTR_N_KERNELS];
+  VtrCpuKernel matmul_f16; /* VTR_KERNEL_MATMUL where w is f16, all else f32 */
 } VtrCpuVariant;
 
 #ifdef VTR_CPU_VARIANT
@@ -37,6 +38,7 @@ void VTR_CPU (patchify) (gconstpointer params, float *const *tensors);
 void VTR_CPU (embed_tokens) (gconstpointer params, float *const *tensors);
 void VTR_CPU (layer_norm) (gconstpointer params, float *const *tensors);
 void VTR_CPU (matmul) (gconstpointer params, float *const *tensors);
+void VTR_CPU (matmul_f16) (gconstpointer params, float *const *tensors);
 void VTR_CPU (swiglu) (gconstpointer params, float *const *tensors);
 void VTR_CPU (rope) (gconstpointer params, float *const *tensors);
 void VTR_CPU (attention) (gconstpointer params, float *const *tensors);

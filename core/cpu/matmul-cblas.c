@@ -6,6 +6,7 @@
  */
 #include "cpu/activation.h"
 #include "cpu/kernels.h"
+#include "cpu/tile.h"
 
 #include <cblas.h>
 #ifdef _OPENMP
@@ -17,16 +18,25 @@
 #define MIN_TILE_COLS 64
 #define MAX_TILE_COLS 384
 
+/* Values of depth at a time where w is f16: so much of a tile's columns, as floats, stays in the
+ * second cache. */
+#define SLICE 512
+
 typedef struct
 {
-  const float *bias;  /* NULL: none */
-  const float *scale; /* NULL: none */
-  gboolean add;       /* to what is in y */
-} Epilogue;
+  const VtrMatmulParams *params;
+  const float *x;
+  const float *w;        /* NULL where they are halves */
+  const guint16 *halves; /* w then */
+  const float *bias;     /* NULL: none */
+  const float *scale;    /* NULL: none */
+  gboolean add;          /* to what is in y */
+  float *y;
+} Matmul;
 
 /* A row of a tile: @sums may be @y. */
 static inline __attribute__ ((always_inline)) void
-finish_row (const Epilogue *self,
+finish_row (const Matmul *self,
             const VtrActivation activation,
             const float *sums,
             gsize first_col,
@@ -54,49 +64,85 @@ typedef struct
 } Tile;
 
 static void
-finish_tile (const VtrMatmulParams *params,
-             const Epilogue *epilogue,
-             const Tile *tile,
-             const float *sums,
-             gsize sums_stride,
-             float *y)
+finish_tile (const Matmul *self, const Tile *tile, const float *sums, gsize sums_stride)
 {
   for (gsize row = 0; row < tile->n_rows; row++)
     {
       const float *from = sums + row * sums_stride;
-      float *to = y + (tile->first_row + row) * params->n_cols + tile->first_col;
+      float *to = self->y + (tile->first_row + row) * self->params->n_cols + tile->first_col;
       /* Each case by itself: the activation is then a constant of the loop over columns. */
-      switch ((VtrActivation) params->activation)
+      switch ((VtrActivation) self->params->activation)
         {
         case VTR_ACTIVATION_NONE:
-          finish_row (epilogue, VTR_ACTIVATION_NONE, from, tile->first_col, tile->n_cols, to);
+          finish_row (self, VTR_ACTIVATION_NONE, from, tile->first_col, tile->n_cols, to);
           break;
         case VTR_ACTIVATION_GELU_ERF:
-          finish_row (epilogue, VTR_ACTIVATION_GELU_ERF, from, tile->first_col, tile->n_cols, to);
+          finish_row (self, VTR_ACTIVATION_GELU_ERF, from, tile->first_col, tile->n_cols, to);
           break;
         default:
-          finish_row (epilogue, params->activation, from, tile->first_col, tile->n_cols, to);
+          finish_row (self, self->params->activation, from, tile->first_col, tile->n_cols, to);
         }
     }
 }
 
-static void
-compute_tile (const VtrMatmulParams *params,
-              const Epilogue *epilogue,
-              const Tile *tile,
-              const float *x,
-              const float *w,
-              float *y,
-              float *scratch)
+/* What a thread computes with. */
+typedef struct
 {
-  const gsize depth = params->depth;
-  float *sums = epilogue->add ? scratch : y + tile->first_row * params->n_cols + tile->first_col;
-  const gsize stride = epilogue->add ? tile->n_cols : params->n_cols;
+  float *sums; /* [rows of a tile][columns of a tile] */
+  float *wide; /* [columns of a tile][SLICE]: halves of w as floats */
+} Scratch;
+
+/* sums = (@add: +=) x·wᵀ for the tile, over @depth values from @k on; w's lie @stride apart. */
+static void
+multiply_tile (const Matmul *self,
+               const Tile *tile,
+               gsize k,
+               gsize depth,
+               const float *w,
+               gsize w_stride,
+               float *sums,
+               gsize sums_stride)
+{
+  const gsize x_stride = self->params->depth;
 
   cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, tile->n_rows, tile->n_cols, depth, 1.0f,
-               x + tile->first_row * depth, depth, w + tile->first_col * depth, depth, 0.0f, sums,
-               stride);
-  finish_tile (params, epilogue, tile, sums, stride, y);
+               self->x + tile->first_row * x_stride + k, x_stride, w, w_stride, k > 0 ? 1.0f : 0.0f,
+               sums, sums_stride);
+}
+
+/* As above over all the depth, widening a slice at a time. */
+static void
+multiply_tile_of_halves (const Matmul *self,
+                         const Tile *tile,
+                         float *wide,
+                         float *sums,
+                         gsize sums_stride)
+{
+  const gsize depth = self->params->depth;
+
+  for (gsize k = 0; k < depth; k += SLICE)
+    {
+      const guint16 *halves = self->halves + tile->first_col * depth + k;
+      const gsize n = MIN (SLICE, depth - k);
+
+      for (gsize col = 0; col < tile->n_cols; col++)
+        vtr_floats_from_halves (halves + col * depth, n, wide + col * SLICE);
+      multiply_tile (self, tile, k, n, wide, SLICE, sums, sums_stride);
+    }
+}
+
+static void
+compute_tile (const Matmul *self, const Tile *tile, const Scratch *scratch)
+{
+  const gsize depth = self->params->depth, n_cols = self->params->n_cols;
+  float *sums = self->add ? scratch->sums : self->y + tile->first_row * n_cols + tile->first_col;
+  const gsize stride = self->add ? tile->n_cols : n_cols;
+
+  if (self->w != NULL)
+    multiply_tile (self, tile, 0, depth, self->w + tile->first_col * depth, depth, sums, stride);
+  else
+    multiply_tile_of_halves (self, tile, scratch->wide, sums, stride);
+  finish_tile (self, tile, sums, stride);
 }
 
 /* So that all threads have as much to do, within the limits above; whole vectors. */
@@ -117,15 +163,23 @@ choose_tile_cols (gsize n_cols, gsize n_row_tiles)
   return (even + 15) / 16 * 16;
 }
 
-void
-VTR_CPU (matmul) (gconstpointer data, float *const *tensors)
+/* @w or @halves is NULL. */
+static void
+multiply (const VtrMatmulParams *params,
+          const float *w,
+          const guint16 *halves,
+          float *const *tensors)
 {
-  const VtrMatmulParams *params = data;
   const gsize n_rows = params->n_rows, n_cols = params->n_cols;
-  const Epilogue epilogue = {
+  const Matmul self = {
+    .params = params,
+    .x = tensors[0],
+    .w = w,
+    .halves = halves,
     .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
     .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + n_cols : NULL,
     .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
+    .y = tensors[3],
   };
   const gsize n_row_tiles = (n_rows + TILE_ROWS - 1) / TILE_ROWS;
   const gsize tile_rows = (n_rows + n_row_tiles - 1) / n_row_tiles;
@@ -134,7 +188,10 @@ VTR_CPU (matmul) (gconstpointer data, float *const *tensors)
 
 #pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * params->depth))
   {
-    float *scratch = g_aligned_alloc (tile_rows * tile_cols, sizeof (float), VTR_TILE_ALIGNMENT);
+    const Scratch scratch = {
+      .sums = vtr_tile_new (tile_rows * tile_cols),
+      .wide = vtr_tile_new (halves != NULL ? tile_cols * SLICE : 1),
+    };
 
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n_row_tiles * n_col_tiles; i++)
@@ -145,8 +202,21 @@ VTR_CPU (matmul) (gconstpointer data, float *const *tensors)
           continue; /* the rows were rounded up */
         tile.n_rows = MIN (tile_rows, n_rows - tile.first_row);
         tile.n_cols = MIN (tile_cols, n_cols - tile.first_col);
-        compute_tile (params, &epilogue, &tile, tensors[0], tensors[1], tensors[3], scratch);
+        compute_tile (&self, &tile, &scratch);
       }
-    g_aligned_free (scratch);
+    g_aligned_free (scratch.sums);
+    g_aligned_free (scratch.wide);
   }
+}
+
+void
+VTR_CPU (matmul) (gconstpointer params, float *const *tensors)
+{
+  multiply (params, tensors[1], NULL, tensors);
+}
+
+void
+VTR_CPU (matmul_f16) (gconstpointer params, float *const *tensors)
+{
+  multiply (params, NULL, (const guint16 *) tensors[1], tensors);
 }

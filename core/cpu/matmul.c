@@ -30,10 +30,11 @@ typedef struct
 {
   const VtrMatmulParams *params;
   const float *x;
-  const float *w;
-  const float *bias;  /* NULL: none */
-  const float *scale; /* NULL: none */
-  gboolean add;       /* to what is in y */
+  const float *w;        /* NULL where they are halves */
+  const guint16 *halves; /* w then */
+  const float *bias;     /* NULL: none */
+  const float *scale;    /* NULL: none */
+  gboolean add;          /* to what is in y */
   float *y;
   gsize group_rows; /* a multiple of VTR_OTHERS */
 } Matmul;
@@ -91,38 +92,61 @@ finish_rows (const Matmul *self,
 
 /* ---- the product ---- */
 
-/* Some lines of the rows of w that come next, so that memory works while we compute. */
+/* Some lines of the memory that comes next, so that it works while we compute. */
 static void
-prefetch_share (const float *next, const float *end, gsize share, gsize n_shares)
+prefetch_share (const guint8 *next, gsize n_bytes, gsize share, gsize n_shares)
 {
-  const gsize n_lines = (gsize) (end - next) * sizeof (float) / CACHE_LINE;
+  const gsize n_lines = n_bytes / CACHE_LINE;
   const gsize last = n_lines * (share + 1) / n_shares;
 
   for (gsize line = n_lines * share / n_shares; line < last; line++)
-    __builtin_prefetch (next + line * (CACHE_LINE / sizeof (float)), 0, 2);
+    __builtin_prefetch (next + line * CACHE_LINE, 0, 2);
+}
+
+/* What a thread needs for a panel, allocated once. */
+typedef struct
+{
+  float *panel;   /* [depth][VTR_BLOCK]: packed rows of w */
+  float *widened; /* [VTR_BLOCK][depth]: the rows before; NULL where they are floats */
+} Scratch;
+
+static void
+pack_panel (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *scratch)
+{
+  const gsize depth = self->params->depth;
+  const float *rows = self->w + first_col * depth;
+
+  if (self->halves != NULL)
+    {
+      vtr_floats_from_halves (self->halves + first_col * depth, n_cols * depth, scratch->widened);
+      rows = scratch->widened;
+    }
+  vtr_tile_pack (rows, depth, n_cols, depth, 1.0f, scratch->panel);
 }
 
 /* A group of rows by the panel of columns from @first_col on. */
 static void
-multiply_panel (const Matmul *self, gsize first_row, gsize first_col, float *panel)
+multiply_panel (const Matmul *self, gsize first_row, gsize first_col, const Scratch *scratch)
 {
   const gsize depth = self->params->depth;
   const gsize n_cols = MIN (VTR_BLOCK, self->params->n_cols - first_col);
+  const gsize n_next = MIN (VTR_BLOCK, self->params->n_cols - first_col - n_cols);
   const gsize end_row = MIN (first_row + self->group_rows, self->params->n_rows);
   const gsize n_blocks = (end_row - first_row + VTR_OTHERS - 1) / VTR_OTHERS;
-  const float *next = self->w + (first_col + n_cols) * depth;
-  const float *next_end = self->w + MIN (first_col + 2 * VTR_BLOCK, self->params->n_cols) * depth;
+  const gsize row_bytes = depth * (self->halves != NULL ? sizeof (guint16) : sizeof (float));
+  const guint8 *w = self->halves != NULL ? (const guint8 *) self->halves : (const guint8 *) self->w;
+  const guint8 *next = w + (first_col + n_cols) * row_bytes;
   float sums[VTR_OTHERS * VTR_BLOCK] __attribute__ ((aligned (VTR_TILE_ALIGNMENT)));
 
-  vtr_tile_pack (self->w + first_col * depth, depth, n_cols, depth, 1.0f, panel);
+  pack_panel (self, first_col, n_cols, scratch);
   for (gsize block = 0; block < n_blocks; block++)
     {
       const gsize row = first_row + block * VTR_OTHERS;
       const gsize n_rows = MIN (VTR_OTHERS, end_row - row);
       const VtrTileOthers rows = { self->x + row * depth, depth, 1 };
 
-      prefetch_share (next, next_end, block, n_blocks);
-      vtr_tile_multiply (panel, n_cols, depth, &rows, n_rows, FALSE, sums);
+      prefetch_share (next, n_next * row_bytes, block, n_blocks);
+      vtr_tile_multiply (scratch->panel, n_cols, depth, &rows, n_rows, FALSE, sums);
       finish_rows (self, sums, row, n_rows, first_col, n_cols);
     }
 }
@@ -143,16 +167,18 @@ choose_group_rows (gsize n_rows, gsize n_panels)
   return (n_blocks + n_groups - 1) / n_groups * VTR_OTHERS;
 }
 
-void
-VTR_CPU (matmul) (gconstpointer data, float *const *tensors)
+/* @w_is_f16: whether w [n_cols][depth] is of halves; all else is f32. */
+static void
+multiply (const VtrMatmulParams *params, gboolean w_is_f16, float *const *tensors)
 {
-  const VtrMatmulParams *params = data;
   const gsize n_rows = params->n_rows, n_cols = params->n_cols;
   const gsize n_panels = (n_cols + VTR_BLOCK - 1) / VTR_BLOCK;
+  const gsize panel_size = params->depth * VTR_BLOCK;
   const Matmul self = {
     .params = params,
     .x = tensors[0],
-    .w = tensors[1],
+    .w = w_is_f16 ? NULL : tensors[1],
+    .halves = w_is_f16 ? (const guint16 *) tensors[1] : NULL,
     .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
     .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + n_cols : NULL,
     .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
@@ -163,11 +189,28 @@ VTR_CPU (matmul) (gconstpointer data, float *const *tensors)
 
 #pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * params->depth))
   {
-    float *panel = vtr_tile_new (params->depth * VTR_BLOCK);
+    const Scratch scratch = {
+      .panel = vtr_tile_new (panel_size),
+      .widened = w_is_f16 ? vtr_tile_new (panel_size) : NULL,
+    };
 
+    /* In order, so that the panel that comes next is the thread's own. */
 #pragma omp for schedule(static)
     for (gsize i = 0; i < n_groups * n_panels; i++)
-      multiply_panel (&self, i / n_panels * self.group_rows, i % n_panels * VTR_BLOCK, panel);
-    g_aligned_free (panel);
+      multiply_panel (&self, i / n_panels * self.group_rows, i % n_panels * VTR_BLOCK, &scratch);
+    g_aligned_free (scratch.panel);
+    g_aligned_free (scratch.widened);
   }
+}
+
+void
+VTR_CPU (matmul) (gconstpointer params, float *const *tensors)
+{
+  multiply (params, FALSE, tensors);
+}
+
+void
+VTR_CPU (matmul_f16) (gconstpointer params, float *const *tensors)
+{
+  multiply (params, TRUE, tensors);
 }

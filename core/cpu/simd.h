@@ -9,6 +9,10 @@
 #include <glib.h>
 #include <string.h>
 
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+
 #if defined __AVX512F__
 #define VTR_LANES 16
 #elif defined __AVX__
@@ -64,6 +68,42 @@ vtr_vec_store_part (float *values, VtrVec vec, gsize n)
     vtr_vec_store (values, vec);
   else
     memcpy (values, &vec, n * sizeof (float));
+}
+
+/* VTR_LANES halves as floats. */
+static inline VtrVec
+vtr_vec_load_halves (const guint16 *halves)
+{
+#if defined __AVX512F__
+  return (VtrVec) _mm512_cvtph_ps (_mm256_loadu_si256 ((const __m256i_u *) halves));
+#elif defined __F16C__
+  return (VtrVec) _mm256_cvtph_ps (_mm_loadu_si128 ((const __m128i_u *) halves));
+#else
+  VtrMask bits;
+
+  for (guint lane = 0; lane < VTR_LANES; lane++)
+    bits[lane] = halves[lane];
+  /* Moved to a float's place exponent and mantissa are a number 2^112 times too small, which may
+   * be denormal; infinity and NaN keep their exponent. */
+  const VtrVec scaled = (VtrVec) ((bits & 0x7fff) << 13) * 0x1p112f;
+  const VtrMask special = ((bits & 0x7c00) == 0x7c00) & 0x7f800000;
+  return (VtrVec) ((VtrMask) scaled | special | (bits & 0x8000) << 16);
+#endif
+}
+
+static inline void
+vtr_floats_from_halves (const guint16 *halves, gsize n, float *floats)
+{
+  gsize i = 0;
+
+  for (; i + VTR_LANES <= n; i += VTR_LANES)
+    vtr_vec_store (floats + i, vtr_vec_load_halves (halves + i));
+  if (i < n)
+    {
+      guint16 last[VTR_LANES] = { 0 };
+      memcpy (last, halves + i, (n - i) * sizeof *last);
+      vtr_vec_store_part (floats + i, vtr_vec_load_halves (last), n - i);
+    }
 }
 
 /* @a where the mask is set, @b elsewhere. */

@@ -10,6 +10,7 @@ struct _VtrExplanation
   VtrModel *model;
   VtrMethod *method;
   VtrDeviceInfo device;
+  VtrPrecision precision;
   guint *layers;
   guint n_layers;
   guint *heads;
@@ -55,6 +56,7 @@ vtr_explanation_new (VtrInput *input,
                      VtrModel *model,
                      VtrMethod *method,
                      const VtrDeviceInfo *device,
+                     VtrPrecision precision,
                      const guint *layers,
                      guint n_layers,
                      const guint *heads,
@@ -67,6 +69,7 @@ vtr_explanation_new (VtrInput *input,
   self->model = g_object_ref (model);
   self->method = g_object_ref (method);
   copy_device_info (&self->device, device);
+  self->precision = precision;
   self->layers = g_memdup2 (layers, n_layers * sizeof *layers);
   self->n_layers = n_layers;
   self->heads = g_memdup2 (heads, n_heads * sizeof *heads);
@@ -183,6 +186,14 @@ vtr_explanation_get_device_info (const VtrExplanation *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return &self->device;
+}
+
+VtrPrecision
+vtr_explanation_get_precision (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, VTR_PRECISION_F32);
+
+  return self->precision;
 }
 
 guint

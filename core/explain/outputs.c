@@ -51,15 +51,20 @@ average_distillation (VtrExplainRun *run, float *logits, GError **error)
   return TRUE;
 }
 
-/* Logits that are not finite mean weights or pixels the model cannot be right with. */
+/* Logits that are not finite mean weights or pixels the model cannot be right with, or numbers on
+ * the way that were too large for f16. */
 static gboolean
-check_finite (const float *values, gsize n_values, VtrModel *model, GError **error)
+check_finite (const VtrExplainRun *run, const float *values, gsize n_values, GError **error)
 {
+  const gboolean halves = run->plan->precision == VTR_PRECISION_F16;
+
   if (vtr_floats_find_bad (values, n_values) == n_values)
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_BAD_VALUES,
-               "The model “%s” computed values that are not numbers: its weights may be damaged",
-               vtr_model_get_name (model));
+               "The model “%s” computed values that are not numbers: %s",
+               vtr_model_get_name (run->model),
+               halves ? "f16 may be too small for it, so use --precision f32"
+                      : "its weights may be damaged");
   return FALSE;
 }
 
@@ -72,7 +77,7 @@ vtr_explain_read_outputs (VtrExplainRun *run, GError **error)
   g_autofree float *logits = NULL;
 
   if (embedding == NULL ||
-      !check_finite (embedding, vtr_tensor_n_values (embedding_tensor), run->model, error))
+      !check_finite (run, embedding, vtr_tensor_n_values (embedding_tensor), error))
     return FALSE;
   if (vtr_tensor_exists (logits_tensor))
     {

@@ -106,15 +106,17 @@ explain_batch (Job *job,
   };
 
   vtr_device_reset_peak (session->device);
-  run.plan = vtr_plan_new (session->device, session->model, vtr_input_get_n_rows (inputs[0]),
-                           vtr_input_get_n_columns (inputs[0]), n_inputs, keep, error);
+  run.plan = vtr_plan_new (session->device, session->model, session->precision,
+                           vtr_input_get_n_rows (inputs[0]), vtr_input_get_n_columns (inputs[0]),
+                           n_inputs, keep, error);
   if (run.plan == NULL)
     return FALSE;
 
   for (guint i = 0; i < n_inputs; i++)
-    explanations[i] = vtr_explanation_new (inputs[i], session->model, job->method,
-                                           session->device->info, settings->layers,
-                                           settings->n_layers, settings->heads, settings->n_heads);
+    explanations[i] =
+        vtr_explanation_new (inputs[i], session->model, job->method, session->device->info,
+                             session->precision, settings->layers, settings->n_layers,
+                             settings->heads, settings->n_heads);
 
   const gboolean ok = plan_and_compute (job, &run, error);
   for (guint i = 0; i < n_inputs; i++)
@@ -141,7 +143,8 @@ would_fit (Job *job, guint n_rows, guint n_columns)
     .arch = arch,
     .settings = &job->settings,
     .n_inputs = 1,
-    .plan = vtr_plan_new (session->device, session->model, n_rows, n_columns, 1, keep, NULL),
+    .plan = vtr_plan_new (session->device, session->model, session->precision, n_rows, n_columns, 1,
+                          keep, NULL),
   };
   const gboolean fits = run.plan != NULL && vtr_method_get_kind (job->method)->plan (&run, NULL) &&
                         vtr_arena_commit (run.plan->arena, NULL);

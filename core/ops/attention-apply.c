@@ -31,7 +31,7 @@ vtr_op_attention_apply (VtrStream *stream,
 
   const guint32 b = qkv->shape[0], n = qkv->shape[1], h = qkv->shape[3];
   const guint32 n_chunks = partials->shape[2];
-  if (!vtr_tensor_is_f32 (qkv, 5, b, n, 3, h, qkv->shape[4]) ||
+  if (!vtr_tensor_is_activation (qkv, 5, b, n, 3, h, qkv->shape[4]) ||
       !vtr_tensor_is_f32 (lse, 3, b, h, n) || !vtr_tensor_is_f32 (weights, 2, b, n) ||
       !vtr_tensor_is_f32 (partials, 4, b, h, n_chunks, n) || !vtr_tensor_is_f32 (out, 3, b, h, n))
     return vtr_fail_shapes ("attention-apply", shaped, G_N_ELEMENTS (shaped), error);

@@ -24,8 +24,8 @@ vtr_op_attention_rows (VtrStream *stream,
     .n_rows = rows->shape[1],
     .scale = scale,
   };
-  if (!vtr_tensor_is_f32 (qkv, 5, params.n_images, params.n_tokens, 3, params.n_heads,
-                          params.head_width) ||
+  if (!vtr_tensor_is_activation (qkv, 5, params.n_images, params.n_tokens, 3, params.n_heads,
+                                 params.head_width) ||
       !vtr_tensor_is_f32 (lse, 3, params.n_images, params.n_heads, params.n_tokens) ||
       !vtr_tensor_is_u32 (rows, 2, params.n_images, params.n_rows) ||
       !vtr_tensor_is_f32 (probs, 4, params.n_images, params.n_heads, params.n_rows,

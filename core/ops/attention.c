@@ -19,9 +19,9 @@ vtr_op_attention (VtrStream *stream,
   const guint32 n_tokens = qkv->shape[1];
   const guint32 n_heads = qkv->shape[3];
   const guint32 head_width = qkv->shape[4];
-  if (!vtr_tensor_is_f32 (qkv, 5, n_images, n_tokens, 3, n_heads, head_width) ||
-      !vtr_tensor_is_f32 (context, 3, n_images, n_tokens, n_heads * head_width) ||
-      !vtr_tensor_is_f32 (lse, 3, n_images, n_heads, n_tokens))
+  if (!vtr_tensor_is_activation (qkv, 5, n_images, n_tokens, 3, n_heads, head_width) ||
+      !vtr_tensor_is_activation (context, 3, n_images, n_tokens, n_heads * head_width) ||
+      context->dtype != qkv->dtype || !vtr_tensor_is_f32 (lse, 3, n_images, n_heads, n_tokens))
     return vtr_fail_shapes ("attention", tensors, G_N_ELEMENTS (tensors), error);
 
   const VtrAttentionParams params = {

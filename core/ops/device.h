@@ -39,6 +39,14 @@ gsize vtr_tensor_n_bytes (const VtrTensor *self);
 
 /* ---- devices ---- */
 
+/* What the kernels of a device take in f16.  They compute and sum in f32 all the same. */
+typedef enum
+{
+  VTR_F16_NOTHING,
+  VTR_F16_WEIGHTS,     /* matrices of weights */
+  VTR_F16_ACTIVATIONS, /* matrices of weights together with the activations multiplied by them */
+} VtrF16Use;
+
 struct _VtrDevice
 {
   GObject parent_instance;
@@ -46,8 +54,9 @@ struct _VtrDevice
   gsize tensor_alignment; /* bytes, a power of two */
   gsize max_tensor_bytes; /* most one tensor may have, so that a kernel can bind it whole */
   gsize max_block_bytes;  /* most one allocation may have */
-  gint64 bytes_in_use;    /* by live arenas; under lock */
-  gint64 peak_bytes;      /* its maximum since the last reset; under lock */
+  VtrF16Use f16;
+  gint64 bytes_in_use; /* by live arenas; under lock */
+  gint64 peak_bytes;   /* its maximum since the last reset; under lock */
   GMutex lock;
 };
 

@@ -16,8 +16,9 @@ vtr_op_layer_norm (VtrStream *stream,
   const VtrTensor *tensors[] = { x, affine, y };
   const guint32 width = vtr_tensor_last_axis (x);
 
-  if (x->dtype != VTR_DTYPE_F32 || y->dtype != VTR_DTYPE_F32 || vtr_tensor_last_axis (y) != width ||
-      vtr_tensor_n_rows (y) != vtr_tensor_n_rows (x) || !vtr_tensor_is_f32 (affine, 2, 2, width))
+  if (x->dtype != VTR_DTYPE_F32 || !vtr_tensor_has_activation_type (y) ||
+      vtr_tensor_last_axis (y) != width || vtr_tensor_n_rows (y) != vtr_tensor_n_rows (x) ||
+      !vtr_tensor_is_f32 (affine, 2, 2, width))
     return vtr_fail_shapes ("layer-norm", tensors, G_N_ELEMENTS (tensors), error);
 
   const VtrLayerNormParams params = {

@@ -4,6 +4,23 @@
 
 #define NEEDS_EPILOGUE (VTR_MATMUL_BIAS | VTR_MATMUL_SCALE)
 
+/* Halves are multiplied by halves, or by floats where a device takes only weights so. */
+static gboolean
+types_fit (const VtrTensor *x, const VtrTensor *w, VtrMatmulFlags flags, const VtrTensor *y)
+{
+  const gboolean floats = x->dtype == VTR_DTYPE_F32 && y->dtype == VTR_DTYPE_F32;
+
+  if (w->dtype == VTR_DTYPE_F32)
+    return floats;
+  if (w->dtype != VTR_DTYPE_F16)
+    return FALSE;
+  if (vtr_arena_get_device (w->arena)->f16 == VTR_F16_WEIGHTS)
+    return floats;
+  return x->dtype == VTR_DTYPE_F16 && vtr_tensor_has_activation_type (x) &&
+         (y->dtype == VTR_DTYPE_F32 ||
+          (vtr_tensor_has_activation_type (y) && (flags & VTR_MATMUL_ACCUMULATE) == 0));
+}
+
 gboolean
 vtr_op_matmul (VtrStream *stream,
                const VtrTensor *x,
@@ -21,8 +38,8 @@ vtr_op_matmul (VtrStream *stream,
   const guint32 depth = vtr_tensor_last_axis (x);
   const guint32 n_cols = vtr_tensor_last_axis (y);
 
-  if (x->dtype != VTR_DTYPE_F32 || y->dtype != VTR_DTYPE_F32 ||
-      !vtr_tensor_is_f32 (w, 2, n_cols, depth) || vtr_tensor_n_rows (y) != n_rows ||
+  if (!types_fit (x, w, flags, y) || w->n_dims != 2 || w->shape[0] != n_cols ||
+      w->shape[1] != depth || vtr_tensor_n_rows (y) != n_rows ||
       (epilogue == NULL && (flags & NEEDS_EPILOGUE) != 0) ||
       (epilogue != NULL && !vtr_tensor_is_f32 (epilogue, 2, 2, n_cols)))
     return vtr_fail_shapes ("matmul", given, G_N_ELEMENTS (given), error);

@@ -11,12 +11,13 @@
  * MLP
  *
  * A wrong shape is a mistake of the caller: VTR_ERROR_FAILED, naming the tensors.
- * All tensors are f32 unless said otherwise.
+ * All tensors are f32 unless said otherwise.  An “activation” is f32, or f16 on a
+ * device with VTR_F16_ACTIVATIONS.
  */
 #include "ops/device.h"
 
 /* pixels [b][3][H][W] → patches [b][p][3·size²], each patch as [3][size][size]; H, W may exceed
- * whole patches: what is over at the bottom and right is left out. */
+ * whole patches: what is over at the bottom and right is left out.  patches: activation. */
 gboolean vtr_op_patchify (VtrStream *stream,
                           const VtrTensor *pixels,
                           guint patch_size,
@@ -33,7 +34,7 @@ gboolean vtr_op_embed_tokens (VtrStream *stream,
                               GError **error);
 
 /* y = (x − mean) / sqrt (var + eps) · weight + bias over the last axis; x, y any shape of last axis
- * d (may be the same tensor), affine [2][d]: weight, bias. */
+ * d (may be the same tensor), affine [2][d]: weight, bias.  y: activation. */
 gboolean vtr_op_layer_norm (VtrStream *stream,
                             const VtrTensor *x,
                             const VtrTensor *affine,
@@ -58,7 +59,9 @@ typedef enum
 } VtrMatmulFlags;
 
 /* y = act (x·wᵀ + bias)·scale (+ y); x [..][k], w [n][k], y [..][n] with as many rows as x,
- * epilogue [2][n]: bias, scale.  y is neither x nor w. */
+ * epilogue [2][n]: bias, scale.  y is neither x nor w.
+ * All f32; or w and x f16 and y an activation, f32 where it is added to; or, with VTR_F16_WEIGHTS,
+ * w alone f16. */
 gboolean vtr_op_matmul (VtrStream *stream,
                         const VtrTensor *x,
                         const VtrTensor *w,
@@ -68,19 +71,20 @@ gboolean vtr_op_matmul (VtrStream *stream,
                         const VtrTensor *y,
                         GError **error);
 
-/* hidden [..][f] = silu (gate)·up; gate_up [..][2f]: gate first. */
+/* hidden [..][f] = silu (gate)·up; gate_up [..][2f]: gate first.  Activations of one type. */
 gboolean vtr_op_swiglu (VtrStream *stream,
                         const VtrTensor *gate_up,
                         const VtrTensor *hidden,
                         GError **error);
 
 /* Rotates q and k of the patches in qkv [b][n][3][h][hd]: x·cos + rotate_half (x)·sin, with
- * table [2][p][hd]: cos, sin.  Prefix tokens (n − p of them) stay. */
+ * table [2][p][hd]: cos, sin.  Prefix tokens (n − p of them) stay.  qkv: activation. */
 gboolean
 vtr_op_rope (VtrStream *stream, const VtrTensor *qkv, const VtrTensor *table, GError **error);
 
 /* context [b][n][h·hd] = softmax (scale·q·kᵀ)·v by tiles with online softmax; lse [b][h][n] gets
- * each row's log Σ exp (scale·q·k).  scale = 1 / (sqrt (hd)·temperature).  qkv [b][n][3][h][hd]. */
+ * each row's log Σ exp (scale·q·k).  scale = 1 / (sqrt (hd)·temperature).  qkv [b][n][3][h][hd].
+ * qkv and context: activations of one type. */
 gboolean vtr_op_attention (VtrStream *stream,
                            const VtrTensor *qkv,
                            float scale,
@@ -97,6 +101,7 @@ typedef enum
   VTR_POOL_MEAN_ALL,     /* mean of all tokens → [b][d] */
 } VtrPool;
 
+/* tokens: activation. */
 gboolean vtr_op_pool (VtrStream *stream,
                       const VtrTensor *tokens,
                       guint n_prefix,
@@ -104,7 +109,8 @@ gboolean vtr_op_pool (VtrStream *stream,
                       const VtrTensor *pooled,
                       GError **error);
 
-/* ---- explaining: A_h[q][k] = exp (scale·q·k − lse[q]), recomputed, never stored whole ---- */
+/* ---- explaining: A_h[q][k] = exp (scale·q·k − lse[q]), recomputed, never stored whole; qkv is an
+ * activation ---- */
 
 /* probs [b][h][n_rows][n]: the rows A_h[rows[i]]; rows [b][n_rows] u32, each < n. */
 gboolean vtr_op_attention_rows (VtrStream *stream,

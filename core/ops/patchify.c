@@ -18,7 +18,8 @@ vtr_op_patchify (VtrStream *stream,
   const guint32 grid_rows = pixels->shape[2] / patch_size;
   const guint32 grid_cols = pixels->shape[3] / patch_size;
   if (!vtr_tensor_is_f32 (pixels, 4, n_images, 3, pixels->shape[2], pixels->shape[3]) ||
-      !vtr_tensor_is_f32 (patches, 3, n_images, grid_rows * grid_cols, 3 * patch_size * patch_size))
+      !vtr_tensor_is_activation (patches, 3, n_images, grid_rows * grid_cols,
+                                 3 * patch_size * patch_size))
     return vtr_fail_shapes ("patchify", tensors, G_N_ELEMENTS (tensors), error);
 
   const VtrPatchifyParams params = {

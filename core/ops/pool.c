@@ -47,7 +47,7 @@ vtr_op_pool (VtrStream *stream,
       break;
     }
 
-  if (!vtr_tensor_is_f32 (tokens, 3, n_images, n_tokens, width) ||
+  if (!vtr_tensor_is_activation (tokens, 3, n_images, n_tokens, width) ||
       !vtr_tensor_is_f32 (pooled, 2, n_images, params.pooled_width) ||
       params.first_token[0] >= params.end_token[0] || params.end_token[0] > n_tokens ||
       params.first_token[1] >= params.end_token[1] || params.end_token[1] > n_tokens)

@@ -63,7 +63,7 @@ check_shapes (const VtrRolloutLayer *layer,
     return FALSE;
 
   const guint32 b = qkv->shape[0], n = qkv->shape[1], h = qkv->shape[3];
-  return vtr_tensor_is_f32 (qkv, 5, b, n, 3, h, qkv->shape[4]) &&
+  return vtr_tensor_is_activation (qkv, 5, b, n, 3, h, qkv->shape[4]) &&
          vtr_tensor_is_f32 (layer->lse, 3, b, h, n) &&
          vtr_tensor_is_u32 (&scratch->row_weights, 3, b, n, 2) &&
          vtr_tensor_is_u32 (&scratch->cutoff, 2, b, 4) &&

@@ -15,7 +15,7 @@ vtr_op_rope (VtrStream *stream, const VtrTensor *qkv, const VtrTensor *table, GE
   const guint32 n_heads = qkv->shape[3];
   const guint32 head_width = qkv->shape[4];
   const guint32 n_patches = table->shape[1];
-  if (!vtr_tensor_is_f32 (qkv, 5, n_images, n_tokens, 3, n_heads, head_width) ||
+  if (!vtr_tensor_is_activation (qkv, 5, n_images, n_tokens, 3, n_heads, head_width) ||
       !vtr_tensor_is_f32 (table, 3, 2, n_patches, head_width) || n_patches > n_tokens ||
       head_width % 2 != 0)
     return vtr_fail_shapes ("rope", tensors, G_N_ELEMENTS (tensors), error);

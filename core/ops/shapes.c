@@ -50,6 +50,25 @@ vtr_tensor_is_u32 (const VtrTensor *tensor, guint n_dims, ...)
 }
 
 gboolean
+vtr_tensor_is_activation (const VtrTensor *tensor, guint n_dims, ...)
+{
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  const gboolean same = has_shape (tensor, tensor->dtype, n_dims, sizes);
+  va_end (sizes);
+  return same && vtr_tensor_has_activation_type (tensor);
+}
+
+gboolean
+vtr_tensor_has_activation_type (const VtrTensor *tensor)
+{
+  return tensor->dtype == VTR_DTYPE_F32 ||
+         (tensor->dtype == VTR_DTYPE_F16 &&
+          vtr_arena_get_device (tensor->arena)->f16 == VTR_F16_ACTIVATIONS);
+}
+
+gboolean
 vtr_fail_shapes (const char *op, const VtrTensor *const *tensors, guint n_tensors, GError **error)
 {
   g_autoptr (GString) text = g_string_new (NULL);

@@ -11,9 +11,14 @@
 guint32 vtr_tensor_last_axis (const VtrTensor *tensor);
 guint32 vtr_tensor_n_rows (const VtrTensor *tensor);
 
-/* Whether @tensor is f32 (u32) and has exactly the @n_dims sizes given, slowest first. */
+/* Whether @tensor is f32 (u32, an activation) and has exactly the @n_dims sizes given, slowest
+ * first. */
 gboolean vtr_tensor_is_f32 (const VtrTensor *tensor, guint n_dims, ...);
 gboolean vtr_tensor_is_u32 (const VtrTensor *tensor, guint n_dims, ...);
+gboolean vtr_tensor_is_activation (const VtrTensor *tensor, guint n_dims, ...);
+
+/* Whether @tensor, of any shape, is f32, or f16 on a device that takes activations so. */
+gboolean vtr_tensor_has_activation_type (const VtrTensor *tensor);
 
 /* Fails with a sentence that names @op and the shapes of the tensors; NULLs are left out. */
 gboolean

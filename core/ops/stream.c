@@ -47,14 +47,16 @@ static gboolean
 stream_dump (VtrStream *self, VtrKernel kernel, const VtrTensor *tensor, GError **error)
 {
   const gsize n = vtr_tensor_n_values (tensor);
+  g_autofree guint8 *data = g_malloc (vtr_tensor_n_bytes (tensor));
   g_autofree float *values = g_new (float, n);
   double sum = 0.0, sum_squares = 0.0;
   float least = INFINITY, most = -INFINITY;
 
-  if (tensor->dtype != VTR_DTYPE_F32)
+  if (tensor->dtype != VTR_DTYPE_F32 && tensor->dtype != VTR_DTYPE_F16)
     return TRUE;
-  if (!vtr_stream_read (self, tensor, 0, values, n * sizeof *values, error))
+  if (!vtr_stream_read (self, tensor, 0, data, vtr_tensor_n_bytes (tensor), error))
     return FALSE;
+  vtr_floats_from (tensor->dtype, data, n, values);
   for (gsize i = 0; i < n; i++)
     {
       sum += values[i];

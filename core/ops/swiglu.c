@@ -8,7 +8,7 @@ vtr_op_swiglu (VtrStream *stream, const VtrTensor *gate_up, const VtrTensor *hid
   const VtrTensor *tensors[] = { gate_up, hidden };
   const guint32 width = vtr_tensor_last_axis (hidden);
 
-  if (gate_up->dtype != VTR_DTYPE_F32 || hidden->dtype != VTR_DTYPE_F32 ||
+  if (!vtr_tensor_has_activation_type (gate_up) || hidden->dtype != gate_up->dtype ||
       vtr_tensor_last_axis (gate_up) != 2 * width ||
       vtr_tensor_n_rows (gate_up) != vtr_tensor_n_rows (hidden))
     return vtr_fail_shapes ("swiglu", tensors, G_N_ELEMENTS (tensors), error);

@@ -270,6 +270,8 @@ vtr_json_new (const VtrExplanation *explanation,
   json_builder_begin_object (json);
   add_how (json, explanation, options);
   add_device (json, vtr_explanation_get_device_info (explanation));
+  vtr_json_add_text (json, "precision",
+                     vtr_precision_get_name (vtr_explanation_get_precision (explanation)));
   vtr_json_add_int (json, "planned_bytes", vtr_explanation_get_planned_bytes (explanation));
   vtr_json_add_int (json, "peak_bytes", vtr_explanation_get_peak_bytes (explanation));
   add_maps (json, explanation);

@@ -132,6 +132,8 @@ vtr_metadata_new (const VtrExplanation *explanation,
   take_entry (entries, "head", vtr_metadata_format_head (explanation, map));
   take_entry (entries, "query", vtr_metadata_format_query (explanation));
   take_entry (entries, "fit", g_strdup (vtr_fit_name (vtr_input_get_fit (input))));
+  take_entry (entries, "precision",
+              g_strdup (vtr_precision_get_name (vtr_explanation_get_precision (explanation))));
   for (guint i = 0; i < n_params; i++)
     {
       g_autofree char *key = g_strconcat ("param:", params[i]->name, NULL);

@@ -121,7 +121,8 @@ vtr_session_benchmark (VtrSession *self,
     keep[layer] = capture;
   vtr_device_reset_peak (self->device);
 
-  VtrPlan *plan = vtr_plan_new (self->device, self->model, n_rows, n_columns, batch, keep, error);
+  VtrPlan *plan = vtr_plan_new (self->device, self->model, self->precision, n_rows, n_columns,
+                                batch, keep, error);
   if (plan == NULL)
     return NULL;
 

@@ -71,7 +71,7 @@ view_tokens (const VtrTensor *tensor, guint32 first, guint32 count)
   VtrTensor view = *tensor;
   const guint32 width = tensor->shape[tensor->n_dims - 1];
 
-  view.offset += (gsize) first * width * sizeof (float);
+  view.offset += (gsize) first * width * vtr_dtype_size (tensor->dtype);
   view.n_dims = 2;
   view.shape[0] = count;
   view.shape[1] = width;

@@ -7,34 +7,44 @@
 #define MAX_HIDDEN_BYTES (G_GUINT64_CONSTANT (64) << 20)
 
 /* Tokens are cut into chunks of a multiple of this, so that each chunk's offset is aligned for
- * binding whatever the width: 64 rows of f32 are a multiple of 256 bytes. */
-#define CHUNK_GRANULARITY 64
+ * binding whatever the width: 128 rows of f16 are a multiple of 256 bytes. */
+#define CHUNK_GRANULARITY 128
 
 typedef struct
 {
   VtrPlan *plan;
   const VtrArch *arch;
+  VtrDType activation; /* type of the activations */
   GError **error;
   gboolean ok;
 } Planner;
 
 static void
-plan_tensor (Planner *self, VtrTensor *tensor, const char *name, guint n_dims, const guint32 *shape)
+plan_tensor (Planner *self,
+             VtrTensor *tensor,
+             const char *name,
+             VtrDType dtype,
+             guint n_dims,
+             const guint32 *shape)
 {
-  self->ok = self->ok && vtr_arena_plan (self->plan->arena, tensor, name, VTR_DTYPE_F32, n_dims,
-                                         shape, self->error);
+  self->ok = self->ok &&
+             vtr_arena_plan (self->plan->arena, tensor, name, dtype, n_dims, shape, self->error);
 }
 
-#define PLAN(member, ...)                                                                          \
-  plan_tensor (planner, &planner->plan->member, #member,                                           \
+#define PLAN_AS(dtype, member, ...)                                                                \
+  plan_tensor (planner, &planner->plan->member, #member, dtype,                                    \
                sizeof ((guint32[]){ __VA_ARGS__ }) / sizeof (guint32), (guint32[]){ __VA_ARGS__ })
+#define PLAN(member, ...) PLAN_AS (VTR_DTYPE_F32, member, __VA_ARGS__)
+#define PLAN_ACTIVATION(member, ...) PLAN_AS (planner->activation, member, __VA_ARGS__)
 
 static guint32
-count_hidden_chunk (const VtrPlan *plan, guint32 width, gsize max_tensor_bytes)
+count_hidden_chunk (const Planner *self, guint32 width)
 {
+  const VtrPlan *plan = self->plan;
   const guint64 n_tokens = (guint64) plan->batch * plan->n_tokens;
-  const guint64 max_bytes = MIN (MAX_HIDDEN_BYTES, max_tensor_bytes);
-  guint64 chunk = max_bytes / ((guint64) width * sizeof (float));
+  const guint64 max_bytes =
+      MIN (MAX_HIDDEN_BYTES, vtr_arena_get_device (plan->arena)->max_tensor_bytes);
+  guint64 chunk = max_bytes / ((guint64) width * vtr_dtype_size (self->activation));
 
   chunk = MAX (chunk - chunk % CHUNK_GRANULARITY, CHUNK_GRANULARITY);
   return (guint32) MIN (chunk, n_tokens);
@@ -52,17 +62,16 @@ plan_trunk (Planner *planner)
   const guint32 patch = arch->patch_size;
   const gboolean swiglu = arch->act == VTR_ACT_SWIGLU;
   const guint32 hidden = swiglu ? 2 * arch->mlp_size : arch->mlp_size;
-  const guint32 chunk =
-      count_hidden_chunk (plan, hidden, vtr_arena_get_device (plan->arena)->max_tensor_bytes);
+  const guint32 chunk = count_hidden_chunk (planner, hidden);
 
   PLAN (pixels, b, 3, plan->n_rows * patch, plan->n_columns * patch);
-  PLAN (patches, b, p, 3 * patch * patch);
+  PLAN_ACTIVATION (patches, b, p, 3 * patch * patch);
   PLAN (embedded, b, p, d);
   PLAN (tokens, b, n, d);
-  PLAN (normed, b, n, d);
-  PLAN (hidden, chunk, hidden);
+  PLAN_ACTIVATION (normed, b, n, d);
+  PLAN_ACTIVATION (hidden, chunk, hidden);
   if (swiglu)
-    PLAN (gated, chunk, arch->mlp_size);
+    PLAN_ACTIVATION (gated, chunk, arch->mlp_size);
   if (arch->positions != VTR_POSITIONS_NONE)
     PLAN (positions, p, d);
   if (arch->rope_theta > 0)
@@ -92,8 +101,10 @@ plan_attention (Planner *planner)
         }
       if (!plan->keep[layer])
         shared = layer;
-      plan_tensor (planner, &plan->qkv[layer], qkv_name, G_N_ELEMENTS (qkv_shape), qkv_shape);
-      plan_tensor (planner, &plan->lse[layer], lse_name, G_N_ELEMENTS (lse_shape), lse_shape);
+      plan_tensor (planner, &plan->qkv[layer], qkv_name, planner->activation,
+                   G_N_ELEMENTS (qkv_shape), qkv_shape);
+      plan_tensor (planner, &plan->lse[layer], lse_name, VTR_DTYPE_F32, G_N_ELEMENTS (lse_shape),
+                   lse_shape);
     }
 }
 
@@ -121,6 +132,7 @@ plan_head (Planner *planner)
 VtrPlan *
 vtr_plan_new (VtrDevice *device,
               VtrModel *model,
+              VtrPrecision precision,
               guint n_rows,
               guint n_columns,
               guint batch,
@@ -129,9 +141,17 @@ vtr_plan_new (VtrDevice *device,
 {
   const VtrArch *arch = vtr_model_get_arch (model);
   VtrPlan *self = g_new0 (VtrPlan, 1);
-  Planner planner = { .plan = self, .arch = arch, .error = error, .ok = TRUE };
+  const gboolean halves = precision == VTR_PRECISION_F16 && device->f16 == VTR_F16_ACTIVATIONS;
+  Planner planner = {
+    .plan = self,
+    .arch = arch,
+    .activation = halves ? VTR_DTYPE_F16 : VTR_DTYPE_F32,
+    .error = error,
+    .ok = TRUE,
+  };
 
   self->arena = vtr_arena_new (device, "activations");
+  self->precision = precision;
   self->n_rows = n_rows;
   self->n_columns = n_columns;
   self->batch = batch;

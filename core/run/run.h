@@ -49,9 +49,11 @@ typedef struct
   VtrBlockWeights *blocks; /* [n_layers] */
 } VtrDeviceWeights;
 
-/* Uploads all weights of @model, waiting until they are there. */
+/* Uploads all weights of @model, waiting until they are there.  F16 is for the matrices of the
+ * trunk: patch, qkv, proj, fc1, fc2. */
 VtrDeviceWeights *vtr_device_weights_new (VtrStream *stream,
                                           VtrModel *model,
+                                          VtrPrecision precision,
                                           const VtrProgress *progress,
                                           GError **error);
 void vtr_device_weights_free (VtrDeviceWeights *self);
@@ -64,28 +66,30 @@ vtr_tensor_exists (const VtrTensor *tensor)
 
 /*
  * VtrPlan: the buffers of a run.  qkv[layer] and lse[layer] are buffers of their own
- * where the layer is kept, else one that all others share.
+ * where the layer is kept, else one that all others share.  Activations (see
+ * ops/ops.h) are marked so; all else is f32.
  */
 typedef struct
 {
   VtrArena *arena;
+  VtrPrecision precision;
   guint n_rows; /* of patches */
   guint n_columns;
   guint batch; /* b */
   guint n_tokens;
   gboolean *keep;      /* [n_layers]: whether Q, K, V and log-sum-exp outlive the forward pass */
   VtrTensor pixels;    /* [b][3][rows·patch][columns·patch] */
-  VtrTensor patches;   /* [b][p][3·patch²] */
+  VtrTensor patches;   /* [b][p][3·patch²]; activation */
   VtrTensor embedded;  /* [b][p][d] */
   VtrTensor positions; /* [p][d]; n_dims 0 without a table */
   VtrTensor rope;      /* [2][p][hd]; n_dims 0 without RoPE */
   VtrTensor tokens;    /* [b][n][d]: the residual stream */
-  VtrTensor normed;    /* [b][n][d]: what a norm gave; then the attention's context */
-  VtrTensor hidden;    /* [chunk][f or 2f]: the MLP works on this many tokens at a time */
-  VtrTensor gated;     /* [chunk][f]; SwiGLU only */
-  VtrTensor *qkv;      /* [n_layers] of [b][n][3][h][hd] */
-  VtrTensor *lse;      /* [n_layers] of [b][h][n] */
-  VtrTensor pooled;    /* [b][d or 2d] */
+  VtrTensor normed;    /* [b][n][d]: what a norm gave; then the attention's context; activation */
+  VtrTensor hidden; /* [chunk][f or 2f]: the MLP works on this many tokens at a time; activation */
+  VtrTensor gated;  /* [chunk][f]; SwiGLU only; activation */
+  VtrTensor *qkv;   /* [n_layers] of [b][n][3][h][hd]; activations */
+  VtrTensor *lse;   /* [n_layers] of [b][h][n] */
+  VtrTensor pooled; /* [b][d or 2d] */
   VtrTensor pooled_distillation; /* [b][d]; DeiT only */
   VtrTensor projected;           /* [b][projection_size], or [b][d] of pre_logits */
   VtrTensor logits;              /* [b][n_classes] */
@@ -98,6 +102,7 @@ typedef struct
  */
 VtrPlan *vtr_plan_new (VtrDevice *device,
                        VtrModel *model,
+                       VtrPrecision precision,
                        guint n_rows,
                        guint n_columns,
                        guint batch,
@@ -134,6 +139,7 @@ struct _VtrSession
   GObject parent_instance;
   VtrDevice *device;
   VtrModel *model;
+  VtrPrecision precision;
   GMutex lock; /* one run at a time: guards what follows */
   VtrStream *stream;
   VtrDeviceWeights *weights;

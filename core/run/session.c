@@ -39,9 +39,52 @@ vtr_session_init (VtrSession *self)
   g_mutex_init (&self->lock);
 }
 
+/* Walked by vtr_precision_parse (). */
+static const char *const precisions[] = {
+  [VTR_PRECISION_F32] = "f32",
+  [VTR_PRECISION_F16] = "f16",
+};
+
+const char *
+vtr_precision_get_name (VtrPrecision precision)
+{
+  g_return_val_if_fail ((guint) precision < G_N_ELEMENTS (precisions), NULL);
+
+  return precisions[precision];
+}
+
+gboolean
+vtr_precision_parse (const char *text, VtrPrecision *precision, GError **error)
+{
+  g_return_val_if_fail (text != NULL && precision != NULL, FALSE);
+
+  for (guint i = 0; i < G_N_ELEMENTS (precisions); i++)
+    if (g_str_equal (text, precisions[i]))
+      {
+        *precision = i;
+        return TRUE;
+      }
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE, "There is no precision “%s”: it is f32 or f16.",
+               text);
+  return FALSE;
+}
+
+static gboolean
+check_precision (VtrDevice *device, VtrPrecision precision, GError **error)
+{
+  if (precision == VTR_PRECISION_F32 || device->f16 != VTR_F16_NOTHING)
+    return TRUE;
+  g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
+               "%s (driver %s) cannot read f16 from its memory: use --precision f32, or another "
+               "device.",
+               device->info->name, device->info->driver);
+  return FALSE;
+}
+
 VtrSession *
 vtr_session_new (VtrDevice *device,
                  VtrModel *model,
+                 VtrPrecision precision,
                  VtrProgressFunc progress,
                  gpointer progress_data,
                  GCancellable *cancellable,
@@ -56,10 +99,13 @@ vtr_session_new (VtrDevice *device,
 
   self->device = g_object_ref (device);
   self->model = g_object_ref (model);
+  self->precision = precision;
+  if (!check_precision (device, precision, error))
+    return NULL;
   self->stream = vtr_stream_new (device, error);
   if (self->stream == NULL)
     return NULL;
-  self->weights = vtr_device_weights_new (self->stream, model, &upload, error);
+  self->weights = vtr_device_weights_new (self->stream, model, precision, &upload, error);
   if (self->weights == NULL)
     return NULL;
 
@@ -82,4 +128,12 @@ vtr_session_get_device (VtrSession *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return self->device;
+}
+
+VtrPrecision
+vtr_session_get_precision (VtrSession *self)
+{
+  g_return_val_if_fail (self != NULL, VTR_PRECISION_F32);
+
+  return self->precision;
 }

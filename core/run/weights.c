@@ -55,6 +55,7 @@ typedef struct
   VtrWeight scale;
   Width out;
   Width in;
+  gboolean in_trunk; /* every token goes through it */
 } LinearRow;
 
 /* One norm, [2][d]. */
@@ -69,11 +70,12 @@ typedef struct
 #define MODEL(member) G_STRUCT_OFFSET (VtrDeviceWeights, member)
 
 static const LinearRow block_linears[] = {
-  { "qkv", BLOCK (qkv), VTR_WEIGHT_QKV, VTR_WEIGHT_QKV_BIAS, NO_WEIGHT, WIDTH_3D, WIDTH_D },
+  { "qkv", BLOCK (qkv), VTR_WEIGHT_QKV, VTR_WEIGHT_QKV_BIAS, NO_WEIGHT, WIDTH_3D, WIDTH_D, TRUE },
   { "proj", BLOCK (proj), VTR_WEIGHT_PROJ, VTR_WEIGHT_PROJ_BIAS, VTR_WEIGHT_SCALE1, WIDTH_D,
-    WIDTH_D },
-  { "fc1", BLOCK (fc1), VTR_WEIGHT_FC1, VTR_WEIGHT_FC1_BIAS, NO_WEIGHT, WIDTH_FC1, WIDTH_D },
-  { "fc2", BLOCK (fc2), VTR_WEIGHT_FC2, VTR_WEIGHT_FC2_BIAS, VTR_WEIGHT_SCALE2, WIDTH_D, WIDTH_F },
+    WIDTH_D, TRUE },
+  { "fc1", BLOCK (fc1), VTR_WEIGHT_FC1, VTR_WEIGHT_FC1_BIAS, NO_WEIGHT, WIDTH_FC1, WIDTH_D, TRUE },
+  { "fc2", BLOCK (fc2), VTR_WEIGHT_FC2, VTR_WEIGHT_FC2_BIAS, VTR_WEIGHT_SCALE2, WIDTH_D, WIDTH_F,
+    TRUE },
 };
 
 static const NormRow block_norms[] = {
@@ -83,15 +85,15 @@ static const NormRow block_norms[] = {
 
 static const LinearRow model_linears[] = {
   { "patch", MODEL (patch), VTR_WEIGHT_PATCH, VTR_WEIGHT_PATCH_BIAS, NO_WEIGHT, WIDTH_D,
-    WIDTH_PATCH },
+    WIDTH_PATCH, TRUE },
   { "pre_logits", MODEL (pre_logits), VTR_WEIGHT_PRE_LOGITS, VTR_WEIGHT_PRE_LOGITS_BIAS, NO_WEIGHT,
-    WIDTH_D, WIDTH_D },
+    WIDTH_D, WIDTH_D, FALSE },
   { "head", MODEL (head), VTR_WEIGHT_HEAD, VTR_WEIGHT_HEAD_BIAS, NO_WEIGHT, WIDTH_CLASSES,
-    WIDTH_POOLED },
+    WIDTH_POOLED, FALSE },
   { "head_distillation", MODEL (head_distillation), VTR_WEIGHT_HEAD_DISTILLATION,
-    VTR_WEIGHT_HEAD_DISTILLATION_BIAS, NO_WEIGHT, WIDTH_CLASSES, WIDTH_D },
+    VTR_WEIGHT_HEAD_DISTILLATION_BIAS, NO_WEIGHT, WIDTH_CLASSES, WIDTH_D, FALSE },
   { "projection", MODEL (projection), VTR_WEIGHT_PROJECTION, NO_WEIGHT, NO_WEIGHT, WIDTH_PROJECTION,
-    WIDTH_D },
+    WIDTH_D, FALSE },
 };
 
 static const NormRow model_norms[] = {
@@ -109,6 +111,7 @@ typedef struct
   VtrModel *model;
   const VtrArch *arch;
   VtrArena *arena;
+  VtrPrecision precision;
   const VtrProgress *progress;
   gboolean filling; /* FALSE: planning */
   guint64 bytes_done;
@@ -135,11 +138,44 @@ upload_buffer (Upload *self, gsize n_values, GError **error)
   return self->values;
 }
 
-/* Puts the values of @weight at byte @offset of @tensor. */
+/* Values that are converted at a time: large enough for the device, small for the host. */
+#define CONVERTED_VALUES ((gsize) 1 << 20)
+
+static gboolean
+write_halves (Upload *self,
+              const VtrTensor *tensor,
+              gsize first,
+              const float *values,
+              gsize n_values,
+              GError **error)
+{
+  g_autofree guint16 *halves = g_new (guint16, MIN (n_values, CONVERTED_VALUES));
+
+  for (gsize i = 0; i < n_values; i += CONVERTED_VALUES)
+    {
+      const gsize n = MIN (CONVERTED_VALUES, n_values - i);
+      const gsize bad = vtr_halves_from_floats (values + i, n, halves);
+
+      if (bad < n)
+        {
+          g_set_error (error, VTR_ERROR, VTR_ERROR_BAD_VALUES,
+                       "The weight “%s” of the model “%s” has the value %g, and f16 holds none "
+                       "beyond 65504: use --precision f32.",
+                       tensor->name, vtr_model_get_name (self->model), values[i + bad]);
+          return FALSE;
+        }
+      if (!vtr_stream_write (self->stream, tensor, (first + i) * sizeof *halves, halves,
+                             n * sizeof *halves, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Puts the values of @weight into @tensor, from value @first on. */
 static gboolean
 upload_weight (Upload *self,
                VtrTensor *tensor,
-               gsize offset,
+               gsize first,
                VtrWeight weight,
                guint layer,
                GError **error)
@@ -151,10 +187,14 @@ upload_weight (Upload *self,
     return FALSE;
   if (!vtr_model_read_weight (self->model, weight, layer, values, error))
     return FALSE;
-  if (!vtr_stream_write (self->stream, tensor, offset, values, n_values * sizeof (float), error))
+  const gboolean ok = tensor->dtype == VTR_DTYPE_F16
+                          ? write_halves (self, tensor, first, values, n_values, error)
+                          : vtr_stream_write (self->stream, tensor, first * sizeof (float), values,
+                                              n_values * sizeof (float), error);
+  if (!ok)
     return FALSE;
 
-  self->bytes_done += n_values * sizeof (float);
+  self->bytes_done += n_values * vtr_dtype_size (tensor->dtype);
   return vtr_progress_step (self->progress,
                             (double) self->bytes_done / (double) vtr_arena_get_bytes (self->arena),
                             "uploading weights", error);
@@ -188,11 +228,12 @@ plan_linear (Upload *self,
 {
   const guint32 out = width_of (self->arch, row->out);
   const guint32 in = width_of (self->arch, row->in);
+  const gboolean halves = row->in_trunk && self->precision == VTR_PRECISION_F16;
   g_autofree char *name = g_strconcat (prefix, row->name, NULL);
   g_autofree char *epilogue_name = g_strconcat (name, ".epilogue", NULL);
 
-  return vtr_arena_plan (self->arena, &linear->weight, name, VTR_DTYPE_F32, 2,
-                         (guint32[]){ out, in }, error) &&
+  return vtr_arena_plan (self->arena, &linear->weight, name, halves ? VTR_DTYPE_F16 : VTR_DTYPE_F32,
+                         2, (guint32[]){ out, in }, error) &&
          vtr_arena_plan (self->arena, &linear->epilogue, epilogue_name, VTR_DTYPE_F32, 2,
                          (guint32[]){ 2, out }, error);
 }
@@ -201,7 +242,7 @@ plan_linear (Upload *self,
 static gboolean
 fill_linear (Upload *self, const LinearRow *row, VtrLinear *linear, guint layer, GError **error)
 {
-  const gsize scale_offset = (gsize) linear->epilogue.shape[1] * sizeof (float);
+  const gsize first_scale = linear->epilogue.shape[1];
 
   if (!upload_weight (self, &linear->weight, 0, row->weight, layer, error))
     return FALSE;
@@ -209,7 +250,7 @@ fill_linear (Upload *self, const LinearRow *row, VtrLinear *linear, guint layer,
       !upload_weight (self, &linear->epilogue, 0, row->bias, layer, error))
     return FALSE;
   return row->scale == NO_WEIGHT ||
-         upload_weight (self, &linear->epilogue, scale_offset, row->scale, layer, error);
+         upload_weight (self, &linear->epilogue, first_scale, row->scale, layer, error);
 }
 
 static gboolean
@@ -276,6 +317,7 @@ visit_all (Upload *self, VtrDeviceWeights *weights, GError **error)
 VtrDeviceWeights *
 vtr_device_weights_new (VtrStream *stream,
                         VtrModel *model,
+                        VtrPrecision precision,
                         const VtrProgress *progress,
                         GError **error)
 {
@@ -285,6 +327,7 @@ vtr_device_weights_new (VtrStream *stream,
     .stream = stream,
     .model = model,
     .arch = arch,
+    .precision = precision,
     .progress = progress,
   };
 

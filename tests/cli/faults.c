@@ -70,6 +70,7 @@ write (int fd, const void *data, size_t size)
 VtrSession *
 vtr_session_new (VtrDevice *device,
                  VtrModel *model,
+                 VtrPrecision precision,
                  VtrProgressFunc progress,
                  gpointer progress_data,
                  GCancellable *cancellable,
@@ -85,7 +86,7 @@ vtr_session_new (VtrDevice *device,
       g_set_error (error, VTR_ERROR, VTR_ERROR_NO_DEVICE, "The device is gone.");
       return NULL;
     }
-  return next (device, model, progress, progress_data, cancellable, error);
+  return next (device, model, precision, progress, progress_data, cancellable, error);
 }
 
 GPtrArray *

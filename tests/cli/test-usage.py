@@ -27,7 +27,7 @@ REFUSALS = [
     (['explain', '--method', 'gradcam', 'a.png'], 'gradcam'),
     (['explain', '--target', 'top1', 'a.png'], '--target'),
     (['explain', '--score', 'a.png'], '--score'),
-    (['explain', '--precision', 'f16', 'a.png'], 'f16'),
+    (['explain', '--precision', 'f8', 'a.png'], 'f8'),
     (['explain', '--device', 'nonsense', 'a.png'], 'nonsense'),
     (['explain', '--layers', 'nonsense', 'a.png'], 'nonsense'),
     (['explain', '--layers', '7-3', 'a.png'], '7-3'),
@@ -59,6 +59,7 @@ REFUSALS = [
     (['bench', 'a'], 'bench'),
     (['bench', '--batch', '33'], '--batch'),
     (['bench', '--runs', '0'], '--runs'),
+    (['bench', '--precision', 'f8'], 'f8'),
     (['bench', '--columns', '3'], '--rows'),
     (['bench', '--size', '32', '--rows', '3'], '--rows'),
 ]

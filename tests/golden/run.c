@@ -5,12 +5,14 @@
 #include <math.h>
 
 VtrDevice *golden_device;
+VtrPrecision golden_precision;
 
 VtrSession *
 golden_open_session (const GoldenCase *golden)
 {
   g_autoptr (GError) error = NULL;
-  VtrSession *session = vtr_session_new (golden_device, golden->model, NULL, NULL, NULL, &error);
+  VtrSession *session =
+      vtr_session_new (golden_device, golden->model, golden_precision, NULL, NULL, NULL, &error);
 
   if (session == NULL)
     g_test_fail_printf ("%s", error->message);
@@ -76,11 +78,14 @@ golden_check_close (const char *what,
                     double tolerance)
 {
   gsize worst = 0;
-  double greatest = 0.0;
+  double greatest = 0.0, error = 0.0, power = 0.0;
 
   for (gsize i = 0; i < n_values; i++)
     {
       const double difference = fabs ((double) values[i] - expected[i]);
+
+      error += difference * difference;
+      power += (double) expected[i] * expected[i];
 
       if (!(difference <= greatest)) /* so that NaN is greater than anything */
         {
@@ -90,8 +95,9 @@ golden_check_close (const char *what,
       if (isnan (difference))
         break;
     }
-  g_test_message ("%s: differs by %.1e at most", what, greatest);
-  if (greatest <= tolerance)
+  g_test_message ("%s: differs by %.1e at most, NMSE %.1e", what, greatest,
+                  power > 0.0 ? error / power : 0.0);
+  if (golden_precision == VTR_PRECISION_F16 ? error <= MAX_F16_NMSE * power : greatest <= tolerance)
     return TRUE;
   g_test_fail_printf ("%s: number %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
                       " is %.7g instead of %.7g",

@@ -9,8 +9,12 @@
 #define LOGIT_TOLERANCE 1e-4
 #define MAP_TOLERANCE 1e-4 /* of the map's maximum */
 
-/* The device all tests run on. */
+/* With f16 single numbers may be further off: then the normalised mean squared error counts. */
+#define MAX_F16_NMSE 1e-4
+
+/* The device all tests run on, and what it stores numbers as. */
 extern VtrDevice *golden_device;
+extern VtrPrecision golden_precision;
 
 /* NULL where it cannot be. */
 VtrSession *golden_open_session (const GoldenCase *golden);
@@ -29,7 +33,8 @@ golden_explain_one (VtrSession *session, VtrMethod *method, VtrInput *input, Vtr
 
 guint golden_count_patches (VtrInput *input);
 
-/* Fails the test where values differ by more than @tolerance, and says what, where, how much. */
+/* Fails the test where values differ by more than @tolerance (see above for f16), and says what,
+ * where, how much. */
 gboolean golden_check_close (const char *what,
                              const float *values,
                              const float *expected,

@@ -156,6 +156,9 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   const char *spec = g_getenv ("VTR_TEST_DEVICE");
+  const char *precision = g_getenv ("VTR_TEST_PRECISION");
+  if (precision != NULL && !vtr_precision_parse (precision, &golden_precision, &error))
+    g_error ("%s", error->message);
   golden_device = vtr_device_open (spec != NULL ? spec : "vulkan", &error);
   if (golden_device == NULL)
     {

@@ -51,5 +51,9 @@ void
 add_attention_apply_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("attention-apply", cases[i].name, test_attention_apply, &cases[i]);
+    {
+      harness_add ("attention-apply", cases[i].name, test_attention_apply, &cases[i]);
+      harness_add_f16 ("attention-apply", cases[i].name, VTR_F16_ACTIVATIONS, test_attention_apply,
+                       &cases[i]);
+    }
 }

@@ -55,5 +55,9 @@ void
 add_attention_rows_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("attention-rows", cases[i].name, test_attention_rows, &cases[i]);
+    {
+      harness_add ("attention-rows", cases[i].name, test_attention_rows, &cases[i]);
+      harness_add_f16 ("attention-rows", cases[i].name, VTR_F16_ACTIVATIONS, test_attention_rows,
+                       &cases[i]);
+    }
 }

@@ -25,8 +25,8 @@ test_attention (Harness *harness, gconstpointer data)
 {
   const AttentionCase *test = data;
   const guint b = test->b, n = test->n, h = test->h, hd = test->hd;
-  HarnessTensor *qkv = harness_input (harness, -test->range, test->range, 5, b, n, 3, h, hd);
-  HarnessTensor *context = harness_output (harness, 3, b, n, h * hd);
+  HarnessTensor *qkv = harness_activation (harness, -test->range, test->range, 5, b, n, 3, h, hd);
+  HarnessTensor *context = harness_output_activation (harness, 3, b, n, h * hd);
   HarnessTensor *lse = harness_output (harness, 3, b, h, n);
   g_autofree double *probs = g_new (double, (gsize) b *h *n *n);
   g_autofree double *expected_context = g_new (double, b *n *h *hd);
@@ -51,5 +51,8 @@ void
 add_attention_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("attention", cases[i].name, test_attention, &cases[i]);
+    {
+      harness_add ("attention", cases[i].name, test_attention, &cases[i]);
+      harness_add_f16 ("attention", cases[i].name, VTR_F16_ACTIVATIONS, test_attention, &cases[i]);
+    }
 }

@@ -12,7 +12,7 @@ known_attention_init (KnownAttention *self,
                       guint hd,
                       float range)
 {
-  self->qkv = harness_input (harness, -range, range, 5, b, n, 3, h, hd);
+  self->qkv = harness_activation (harness, -range, range, 5, b, n, 3, h, hd);
   self->lse = harness_zeros (harness, VTR_DTYPE_F32, 3, b, h, n);
   self->reference = (ReferenceAttention){
     .qkv = self->qkv->values,

@@ -37,7 +37,7 @@ test_layer_norm (Harness *harness, gconstpointer data)
   if (test->in_place)
     harness_set_in_out (x);
   else
-    y = harness_output (harness, 3, test->b, test->n, test->d);
+    y = harness_output_activation (harness, 3, test->b, test->n, test->d);
   reference_layer_norm (x->values, affine->values, test->eps, n_rows, test->d, expected);
   harness_begin (harness);
   vtr_op_layer_norm (harness->stream, &x->tensor, &affine->tensor, test->eps, &y->tensor, &error);
@@ -50,5 +50,9 @@ void
 add_layer_norm_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("layer-norm", cases[i].name, test_layer_norm, &cases[i]);
+    {
+      harness_add ("layer-norm", cases[i].name, test_layer_norm, &cases[i]);
+      harness_add_f16 ("layer-norm", cases[i].name, VTR_F16_ACTIVATIONS, test_layer_norm,
+                       &cases[i]);
+    }
 }

@@ -26,6 +26,7 @@ static const MatmulCase cases[] = {
   { "odd-columns", 1, 64, 71, 64, BIAS, VTR_ACTIVATION_NONE, 1 },
   { "scale", 1, 11, 12, 16, SCALE, VTR_ACTIVATION_NONE, 1 },
   { "accumulate", 1, 11, 12, 16, ACCUMULATE, VTR_ACTIVATION_NONE, 1 },
+  { "accumulate-odd-depth", 1, 11, 12, 19, ACCUMULATE, VTR_ACTIVATION_NONE, 1 },
   { "bias-scale-accumulate", 2, 17, 20, 36, BIAS | SCALE | ACCUMULATE, VTR_ACTIVATION_NONE, 1 },
   { "gelu-erf", 1, 10, 24, 20, BIAS, VTR_ACTIVATION_GELU_ERF, 1 },
   { "gelu-tanh", 1, 10, 24, 20, BIAS, VTR_ACTIVATION_GELU_TANH, 1 },
@@ -51,8 +52,8 @@ test_matmul (Harness *harness, gconstpointer data)
 {
   const MatmulCase *test = data;
   const guint b = test->b, m = test->m, n = test->n, k = test->k;
-  HarnessTensor *x = harness_input (harness, -test->range, test->range, 3, b, m, k);
-  HarnessTensor *w = harness_input (harness, -test->range, test->range, 2, n, k);
+  HarnessTensor *x = harness_activation (harness, -test->range, test->range, 3, b, m, k);
+  HarnessTensor *w = harness_weights (harness, -test->range, test->range, 2, n, k);
   HarnessTensor *epilogue = harness_input (harness, -1, 1, 2, 2, n);
   HarnessTensor *y;
   g_autofree double *expected = g_new (double, b *m *n);
@@ -67,7 +68,7 @@ test_matmul (Harness *harness, gconstpointer data)
         expected[i] = y->values[i];
     }
   else
-    y = harness_output (harness, 3, b, m, n);
+    y = harness_output_activation (harness, 3, b, m, n);
   reference_matmul (x->values, w->values, epilogue->values, test->flags, test->activation, b * m, n,
                     k, expected);
 
@@ -83,5 +84,8 @@ void
 add_matmul_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("matmul", cases[i].name, test_matmul, &cases[i]);
+    {
+      harness_add ("matmul", cases[i].name, test_matmul, &cases[i]);
+      harness_add_f16 ("matmul", cases[i].name, VTR_F16_WEIGHTS, test_matmul, &cases[i]);
+    }
 }

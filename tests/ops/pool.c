@@ -29,7 +29,7 @@ test_pool (Harness *harness, gconstpointer data)
   const PoolCase *test = data;
   const guint n = test->n_prefix + test->p;
   const guint pooled_width = test->pool == VTR_POOL_CLS_AND_MEAN ? 2 * test->d : test->d;
-  HarnessTensor *tokens = harness_input (harness, -1, 1, 3, test->b, n, test->d);
+  HarnessTensor *tokens = harness_activation (harness, -1, 1, 3, test->b, n, test->d);
   HarnessTensor *pooled = harness_output (harness, 2, test->b, pooled_width);
   g_autofree double *expected = g_new (double, test->b *pooled_width);
   GError *error = NULL;
@@ -47,5 +47,8 @@ void
 add_pool_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("pool", cases[i].name, test_pool, &cases[i]);
+    {
+      harness_add ("pool", cases[i].name, test_pool, &cases[i]);
+      harness_add_f16 ("pool", cases[i].name, VTR_F16_ACTIVATIONS, test_pool, &cases[i]);
+    }
 }

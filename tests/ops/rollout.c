@@ -154,6 +154,9 @@ void
 add_rollout_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("rollout", cases[i].name, test_rollout, &cases[i]);
+    {
+      harness_add ("rollout", cases[i].name, test_rollout, &cases[i]);
+      harness_add_f16 ("rollout", cases[i].name, VTR_F16_ACTIVATIONS, test_rollout, &cases[i]);
+    }
   harness_add ("rollout", "refusals", test_refusals, NULL);
 }

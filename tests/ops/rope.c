@@ -22,7 +22,7 @@ test_rope (Harness *harness, gconstpointer data)
   const guint b = test->b, n = test->n_prefix + test->p, h = test->h, hd = test->hd;
   const guint n_values = b * n * 3 * h * hd;
   harness_guard (harness);
-  HarnessTensor *qkv = harness_input (harness, -1, 1, 5, b, n, 3, h, hd);
+  HarnessTensor *qkv = harness_activation (harness, -1, 1, 5, b, n, 3, h, hd);
   HarnessTensor *table = harness_input (harness, -1, 1, 3, 2, test->p, hd);
   g_autofree double *expected = g_new (double, n_values);
   GError *error = NULL;
@@ -43,5 +43,8 @@ void
 add_rope_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("rope", cases[i].name, test_rope, &cases[i]);
+    {
+      harness_add ("rope", cases[i].name, test_rope, &cases[i]);
+      harness_add_f16 ("rope", cases[i].name, VTR_F16_ACTIVATIONS, test_rope, &cases[i]);
+    }
 }

@@ -18,8 +18,8 @@ test_swiglu (Harness *harness, gconstpointer data)
 {
   const SwigluCase *test = data;
   const guint b = test->b, n = test->n, f = test->f;
-  HarnessTensor *gate_up = harness_input (harness, -test->range, test->range, 3, b, n, 2 * f);
-  HarnessTensor *hidden = harness_output (harness, 3, b, n, f);
+  HarnessTensor *gate_up = harness_activation (harness, -test->range, test->range, 3, b, n, 2 * f);
+  HarnessTensor *hidden = harness_output_activation (harness, 3, b, n, f);
   g_autofree double *expected = g_new (double, b *n *f);
   GError *error = NULL;
 
@@ -35,5 +35,8 @@ void
 add_swiglu_cases (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    harness_add ("swiglu", cases[i].name, test_swiglu, &cases[i]);
+    {
+      harness_add ("swiglu", cases[i].name, test_swiglu, &cases[i]);
+      harness_add_f16 ("swiglu", cases[i].name, VTR_F16_ACTIVATIONS, test_swiglu, &cases[i]);
+    }
 }

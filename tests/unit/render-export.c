@@ -54,7 +54,8 @@ explain (const char *method_name, VtrFit fit)
 
   g_assert_true (vtr_method_set (method, "layers", "0,1", NULL));
   g_assert_true (vtr_method_set (method, "heads", raw ? "0,1" : "max", NULL));
-  VtrExplanation *self = vtr_explanation_new (input, model, method, &device, layers, 2, heads, 2);
+  VtrExplanation *self =
+      vtr_explanation_new (input, model, method, &device, VTR_PRECISION_F16, layers, 2, heads, 2);
   attention[3 * n] = 0.5f;
   for (guint i = 0; i < 4 && raw; i++)
     {

@@ -31,9 +31,11 @@ VtrMethod *vtr_explanation_get_method (const VtrExplanation *self);
 VTR_AVAILABLE_IN_0_1
 VtrModel *vtr_explanation_get_model (const VtrExplanation *self);
 
-/* What computed it. */
+/* What computed it, and what it stored numbers as. */
 VTR_AVAILABLE_IN_0_1
 const VtrDeviceInfo *vtr_explanation_get_device_info (const VtrExplanation *self);
+VTR_AVAILABLE_IN_0_1
+VtrPrecision vtr_explanation_get_precision (const VtrExplanation *self);
 
 /*
  * The maps the method made, by layer, then by head.  The summary is the one

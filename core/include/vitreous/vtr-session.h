@@ -19,22 +19,43 @@ G_BEGIN_DECLS
 VTR_AVAILABLE_IN_0_1
 GType vtr_session_get_type (void);
 
+/* "f32", "f16" */
+VTR_AVAILABLE_IN_0_1
+const char *vtr_precision_get_name (VtrPrecision precision);
+
+/**
+ * vtr_precision_parse:
+ * @text: a name
+ * @precision: (out): which it is
+ * @error: return location
+ *
+ * Fails with %VTR_ERROR_USAGE where there is none of that name.
+ *
+ * Returns: whether there is
+ */
+VTR_AVAILABLE_IN_0_1
+gboolean vtr_precision_parse (const char *text, VtrPrecision *precision, GError **error);
+
 /**
  * vtr_session_new:
  * @device: where to compute
  * @model: what to compute
+ * @precision: what to store numbers as
  * @progress: (nullable) (scope call): told of the upload
  * @progress_data: its data
  * @cancellable: (nullable): stops it
  * @error: return location
  *
- * Uploads the weights, checking each for NaN and infinity.
+ * Uploads the weights, checking each for NaN and infinity.  Fails with
+ * %VTR_ERROR_UNSUPPORTED where @device cannot store numbers as @precision, with
+ * %VTR_ERROR_BAD_VALUES where a weight is too large for it.
  *
  * Returns: (transfer full): the session
  */
 VTR_AVAILABLE_IN_0_1
 VtrSession *vtr_session_new (VtrDevice *device,
                              VtrModel *model,
+                             VtrPrecision precision,
                              VtrProgressFunc progress,
                              gpointer progress_data,
                              GCancellable *cancellable,
@@ -145,6 +166,8 @@ VTR_AVAILABLE_IN_0_1
 VtrModel *vtr_session_get_model (VtrSession *self);
 VTR_AVAILABLE_IN_0_1
 VtrDevice *vtr_session_get_device (VtrSession *self);
+VTR_AVAILABLE_IN_0_1
+VtrPrecision vtr_session_get_precision (VtrSession *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtrSession, g_object_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtrBenchmark, vtr_benchmark_free)

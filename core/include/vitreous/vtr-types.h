@@ -19,6 +19,21 @@ typedef struct _VtrMap VtrMap;
 typedef struct _VtrExplanation VtrExplanation;
 
 /**
+ * VtrPrecision:
+ * @VTR_PRECISION_F32: everything has 32 bits
+ * @VTR_PRECISION_F16: matrices of weights have 16, and on a GPU the activations
+ *   multiplied by them, too; sums, norms, attention and its maps have 32
+ *
+ * What a session stores numbers as.  F16 takes half the memory for the weights;
+ * see docs/formats.md for what it costs in accuracy.
+ */
+typedef enum
+{
+  VTR_PRECISION_F32,
+  VTR_PRECISION_F16,
+} VtrPrecision;
+
+/**
  * VtrProgressFunc:
  * @done: share of the work that is done, 0..1
  * @what: what is being done, for the user ("uploading weights"); never %NULL
