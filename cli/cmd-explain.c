@@ -38,7 +38,11 @@ print_files (const CliPicture *picture, gpointer data)
 }
 
 static void
-add_json (JsonBuilder *builder, const CliPicture *picture, VtrDevice *device, VtrModel *model)
+add_json (JsonBuilder *builder,
+          const CliPicture *picture,
+          const CliExplainOptions *options,
+          VtrDevice *device,
+          VtrModel *model)
 {
   const gboolean computed = picture->n_rows > 0;
   g_autofree char *path = cli_name_to_text (picture->path);
@@ -57,6 +61,7 @@ add_json (JsonBuilder *builder, const CliPicture *picture, VtrDevice *device, Vt
   json_builder_end_array (builder);
   cli_json_string (builder, "model", vtr_model_get_name (model));
   cli_json_string (builder, "device", vtr_device_get_info (device)->name);
+  cli_json_string (builder, "precision", vtr_precision_get_name (options->precision));
   if (computed)
     {
       cli_json_integer (builder, "rows", picture->n_rows);
@@ -68,13 +73,16 @@ add_json (JsonBuilder *builder, const CliPicture *picture, VtrDevice *device, Vt
 }
 
 static void
-print_json (GPtrArray *pictures, VtrDevice *device, VtrModel *model)
+print_json (GPtrArray *pictures,
+            const CliExplainOptions *options,
+            VtrDevice *device,
+            VtrModel *model)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_array (builder);
   for (guint i = 0; i < pictures->len; i++)
-    add_json (builder, g_ptr_array_index (pictures, i), device, model);
+    add_json (builder, g_ptr_array_index (pictures, i), options, device, model);
   json_builder_end_array (builder);
   cli_print_json (builder);
 }
@@ -157,6 +165,6 @@ cli_explain (int argc, char **argv)
   cli_pipeline_run (&job, &error);
   const CliExit code = conclude (options, pictures, error);
   if (options->json)
-    print_json (pictures, device, model);
+    print_json (pictures, options, device, model);
   return code;
 }

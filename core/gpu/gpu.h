@@ -39,6 +39,7 @@ typedef struct
   guint32 max_push_constants;   /* bytes */
   gboolean subgroup_arithmetic; /* subgroupAdd and the like in compute */
   gboolean subgroup_shuffle;    /* subgroupShuffle in compute */
+  gboolean storage_f16;         /* halves in storage buffers, as shaders/lib/storage.glsl wants */
 } VtrGpuLimits;
 
 #define VTR_MAX_CONSTANTS 12

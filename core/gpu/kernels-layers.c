@@ -4,7 +4,7 @@
  * Launches of the kernels in which a forward pass spends its time.  Each has a
  * variant for software devices, by shuffles in a subgroup (why: see
  * shaders/layers/matmul-shuffle.comp), and one for GPUs, by tiles in shared
- * memory, which runs everywhere.
+ * memory, which runs everywhere.  f16 is for GPUs: it has the latter alone.
  */
 #include "gpu/launch.h"
 
@@ -52,14 +52,19 @@ choose_rows_per_lane (guint32 n_lanes, guint32 n_rows, guint32 most)
 #define LAYER_NORM_ROWS 2
 
 void
-vtr_launch_choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
+vtr_launch_choose_layer_norm (const VtrGpuLimits *limits,
+                              const VtrTensor *const *tensors,
+                              gconstpointer params,
+                              VtrLaunch *launch)
 {
   const VtrLayerNormParams *layer_norm = params;
   guint32 n_lanes = LAYER_NORM_LANES;
   guint32 n_rows = LAYER_NORM_ROWS;
 
   launch->shader = VTR_SHADER_LAYER_NORM;
-  if (vtr_launch_use_shuffles (limits))
+  if (vtr_launch_is_f16 (tensors[2]))
+    launch->shader = VTR_SHADER_LAYER_NORM_F16;
+  else if (vtr_launch_use_shuffles (limits))
     {
       n_lanes = limits->subgroup_size;
       n_rows = LAYER_NORM_ROWS_SHUFFLE;
@@ -109,8 +114,21 @@ n_matmul_tiles (const VtrMatmulParams *matmul, guint32 rows, guint32 cols)
          vtr_launch_n_tiles (matmul->n_cols, TILES_WIDTH * cols);
 }
 
+/* By the types of w and y, and by whether rows are whole vectors. */
+static VtrShader
+choose_matmul_tiles_shader (const VtrTensor *w, const VtrTensor *y, gboolean vectors)
+{
+  if (vtr_launch_is_f16 (y))
+    return vectors ? VTR_SHADER_MATMUL_TILES_F16_Y_VEC4 : VTR_SHADER_MATMUL_TILES_F16_Y;
+  if (vtr_launch_is_f16 (w))
+    return vectors ? VTR_SHADER_MATMUL_TILES_F16_VEC4 : VTR_SHADER_MATMUL_TILES_F16;
+  return vectors ? VTR_SHADER_MATMUL_TILES_VEC4 : VTR_SHADER_MATMUL_TILES;
+}
+
 static void
-choose_matmul_tiles (const VtrMatmulParams *matmul, VtrLaunch *launch)
+choose_matmul_tiles (const VtrTensor *const *tensors,
+                     const VtrMatmulParams *matmul,
+                     VtrLaunch *launch)
 {
   /* Values of x and of w that an invocation multiplies each with each, most work a load first. */
   static const struct
@@ -126,8 +144,7 @@ choose_matmul_tiles (const VtrMatmulParams *matmul, VtrLaunch *launch)
   const guint32 rows = sizes[i].rows;
   const guint32 cols = sizes[i].cols;
 
-  launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_TILES_VEC4 //
-                                          : VTR_SHADER_MATMUL_TILES;
+  launch->shader = choose_matmul_tiles_shader (tensors[1], tensors[3], matmul->depth % 4 == 0);
   vtr_launch_add_constant (launch, matmul->flags);
   vtr_launch_add_constant (launch, matmul->activation);
   vtr_launch_add_constant (launch, rows);
@@ -138,12 +155,15 @@ choose_matmul_tiles (const VtrMatmulParams *matmul, VtrLaunch *launch)
 }
 
 void
-vtr_launch_choose_matmul (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
+vtr_launch_choose_matmul (const VtrGpuLimits *limits,
+                          const VtrTensor *const *tensors,
+                          gconstpointer params,
+                          VtrLaunch *launch)
 {
-  if (vtr_launch_use_shuffles (limits))
+  if (vtr_launch_use_shuffles (limits) && !vtr_launch_is_f16 (tensors[1]))
     choose_matmul_shuffle (limits, params, launch);
   else
-    choose_matmul_tiles (params, launch);
+    choose_matmul_tiles (tensors, params, launch);
 }
 
 /* ---- attention ---- */
@@ -174,23 +194,29 @@ choose_attention_shuffle (const VtrGpuLimits *limits,
 }
 
 static void
-choose_attention_tiles (const VtrAttentionParams *attention, VtrLaunch *launch)
+choose_attention_tiles (const VtrTensor *const *tensors,
+                        const VtrAttentionParams *attention,
+                        VtrLaunch *launch)
 {
-  launch->shader = VTR_SHADER_ATTENTION_TILES;
+  launch->shader =
+      vtr_launch_is_f16 (tensors[0]) ? VTR_SHADER_ATTENTION_TILES_F16 : VTR_SHADER_ATTENTION_TILES;
   vtr_launch_add_constant (launch,
                            vtr_launch_n_tiles (attention->head_width, ATTENTION_VALUE_SLICE));
   launch->groups[0] = vtr_launch_n_tiles (attention->n_tokens, ATTENTION_TILE);
 }
 
 void
-vtr_launch_choose_attention (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch)
+vtr_launch_choose_attention (const VtrGpuLimits *limits,
+                             const VtrTensor *const *tensors,
+                             gconstpointer params,
+                             VtrLaunch *launch)
 {
   const VtrAttentionParams *attention = params;
 
-  if (vtr_launch_use_shuffles (limits))
+  if (vtr_launch_use_shuffles (limits) && !vtr_launch_is_f16 (tensors[0]))
     choose_attention_shuffle (limits, attention, launch);
   else
-    choose_attention_tiles (attention, launch);
+    choose_attention_tiles (tensors, attention, launch);
   launch->groups[1] = attention->n_heads;
   launch->groups[2] = attention->n_images;
 }

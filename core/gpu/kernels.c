@@ -49,29 +49,40 @@ vtr_launch_n_tiles (guint32 n_values, guint32 tile_size)
 typedef struct
 {
   VtrShader shader;
+  VtrShader shader_f16; /* where tensor @activation is f16 */
+  guint activation;
   gsize count_offset;
-  void (*choose) (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
+  void (*choose) (const VtrGpuLimits *limits,
+                  const VtrTensor *const *tensors,
+                  gconstpointer params,
+                  VtrLaunch *launch);
 } Choice;
 
-#define PER_VALUE(shader, Params, count)                                                           \
+#define PER_VALUE_F16(shader, shader_f16, activation, Params, count)                               \
   {                                                                                                \
-    shader, G_STRUCT_OFFSET (Params, count), NULL                                                  \
+    shader, shader_f16, activation, G_STRUCT_OFFSET (Params, count), NULL                          \
   }
+
+#define PER_VALUE(shader, Params, count) PER_VALUE_F16 (shader, shader, 0, Params, count)
 
 #define CHOSEN_BY(function)                                                                        \
   {                                                                                                \
-    VTR_N_SHADERS, 0, function                                                                     \
+    VTR_N_SHADERS, VTR_N_SHADERS, 0, 0, function                                                   \
   }
 
 static const Choice choices[VTR_N_KERNELS] = {
-  [VTR_KERNEL_PATCHIFY] = PER_VALUE (VTR_SHADER_PATCHIFY, VtrPatchifyParams, n_values),
+  [VTR_KERNEL_PATCHIFY] =
+      PER_VALUE_F16 (VTR_SHADER_PATCHIFY, VTR_SHADER_PATCHIFY_F16, 1, VtrPatchifyParams, n_values),
   [VTR_KERNEL_EMBED_TOKENS] = PER_VALUE (VTR_SHADER_EMBED_TOKENS, VtrEmbedTokensParams, n_values),
   [VTR_KERNEL_LAYER_NORM] = CHOSEN_BY (vtr_launch_choose_layer_norm),
   [VTR_KERNEL_MATMUL] = CHOSEN_BY (vtr_launch_choose_matmul),
-  [VTR_KERNEL_SWIGLU] = PER_VALUE (VTR_SHADER_SWIGLU, VtrSwigluParams, n_values),
-  [VTR_KERNEL_ROPE] = PER_VALUE (VTR_SHADER_ROPE, VtrRopeParams, n_pairs),
+  [VTR_KERNEL_SWIGLU] =
+      PER_VALUE_F16 (VTR_SHADER_SWIGLU, VTR_SHADER_SWIGLU_F16, 0, VtrSwigluParams, n_values),
+  [VTR_KERNEL_ROPE] =
+      PER_VALUE_F16 (VTR_SHADER_ROPE, VTR_SHADER_ROPE_F16, 0, VtrRopeParams, n_pairs),
   [VTR_KERNEL_ATTENTION] = CHOSEN_BY (vtr_launch_choose_attention),
-  [VTR_KERNEL_POOL] = PER_VALUE (VTR_SHADER_POOL, VtrPoolParams, n_values),
+  [VTR_KERNEL_POOL] =
+      PER_VALUE_F16 (VTR_SHADER_POOL, VTR_SHADER_POOL_F16, 0, VtrPoolParams, n_values),
   [VTR_KERNEL_ATTENTION_ROWS] = CHOSEN_BY (vtr_launch_choose_attention_rows),
   [VTR_KERNEL_ATTENTION_APPLY] = CHOSEN_BY (vtr_launch_choose_attention_apply),
   [VTR_KERNEL_ROLLOUT_ROW_SUMS] = CHOSEN_BY (vtr_launch_choose_rollout_row_sums),
@@ -87,12 +98,14 @@ static const Choice choices[VTR_N_KERNELS] = {
 static void
 choose_per_value (const Choice *choice,
                   const VtrGpuLimits *limits,
+                  const VtrTensor *const *tensors,
                   gconstpointer params,
                   VtrLaunch *launch)
 {
   const guint64 n_values = G_STRUCT_MEMBER (guint32, params, choice->count_offset);
 
-  launch->shader = choice->shader;
+  launch->shader =
+      vtr_launch_is_f16 (tensors[choice->activation]) ? choice->shader_f16 : choice->shader;
   vtr_launch_add_constant (launch, LINE_LOCAL_SIZE);
   vtr_launch_set_line (launch, limits, (n_values + LINE_LOCAL_SIZE - 1) / LINE_LOCAL_SIZE);
 }
@@ -110,9 +123,9 @@ vtr_kernel_choose_launch (VtrKernel kernel,
   const Choice *choice = &choices[kernel];
   *launch = (VtrLaunch){ 0 };
   if (choice->choose != NULL)
-    choice->choose (limits, params, launch);
+    choice->choose (limits, tensors, params, launch);
   else
-    choose_per_value (choice, limits, params, launch);
+    choose_per_value (choice, limits, tensors, params, launch);
 
   for (guint axis = 0; axis < 3; axis++)
     if (launch->groups[axis] == 0 || launch->groups[axis] > limits->max_groups[axis])

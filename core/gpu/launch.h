@@ -16,32 +16,52 @@ void vtr_launch_set_line (VtrLaunch *launch, const VtrGpuLimits *limits, guint64
 /* Whether the variants by shuffles are the faster ones: see shaders/layers/matmul-shuffle.comp. */
 gboolean vtr_launch_use_shuffles (const VtrGpuLimits *limits);
 
+/* Whether the variant for halves is wanted (shaders/lib/storage.glsl): it alone takes f16. */
+static inline gboolean
+vtr_launch_is_f16 (const VtrTensor *tensor)
+{
+  return tensor->dtype == VTR_DTYPE_F16;
+}
+
 /* Tiles that cover @n_values. */
 guint32 vtr_launch_n_tiles (guint32 n_values, guint32 tile_size);
 
 /* kernels-layers.c */
-void
-vtr_launch_choose_layer_norm (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
-void vtr_launch_choose_matmul (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
-void
-vtr_launch_choose_attention (const VtrGpuLimits *limits, gconstpointer params, VtrLaunch *launch);
+void vtr_launch_choose_layer_norm (const VtrGpuLimits *limits,
+                                   const VtrTensor *const *tensors,
+                                   gconstpointer params,
+                                   VtrLaunch *launch);
+void vtr_launch_choose_matmul (const VtrGpuLimits *limits,
+                               const VtrTensor *const *tensors,
+                               gconstpointer params,
+                               VtrLaunch *launch);
+void vtr_launch_choose_attention (const VtrGpuLimits *limits,
+                                  const VtrTensor *const *tensors,
+                                  gconstpointer params,
+                                  VtrLaunch *launch);
 
 /* kernels-explain.c */
 void vtr_launch_choose_attention_rows (const VtrGpuLimits *limits,
+                                       const VtrTensor *const *tensors,
                                        gconstpointer params,
                                        VtrLaunch *launch);
 void vtr_launch_choose_attention_apply (const VtrGpuLimits *limits,
+                                        const VtrTensor *const *tensors,
                                         gconstpointer params,
                                         VtrLaunch *launch);
 void vtr_launch_choose_rollout_row_sums (const VtrGpuLimits *limits,
+                                         const VtrTensor *const *tensors,
                                          gconstpointer params,
                                          VtrLaunch *launch);
 void vtr_launch_choose_rollout_histogram (const VtrGpuLimits *limits,
+                                          const VtrTensor *const *tensors,
                                           gconstpointer params,
                                           VtrLaunch *launch);
 void vtr_launch_choose_rollout_select (const VtrGpuLimits *limits,
+                                       const VtrTensor *const *tensors,
                                        gconstpointer params,
                                        VtrLaunch *launch);
 void vtr_launch_choose_rollout_step (const VtrGpuLimits *limits,
+                                     const VtrTensor *const *tensors,
                                      gconstpointer params,
                                      VtrLaunch *launch);

@@ -52,6 +52,7 @@ clamp_to_min (VtrGpuLimits *self)
   self->max_push_constants = limits_min.max_push_constants;
   self->subgroup_arithmetic = FALSE;
   self->subgroup_shuffle = FALSE;
+  self->storage_f16 = FALSE;
 }
 
 void
@@ -73,6 +74,7 @@ vtr_gpu_limits_init (VtrGpuLimits *self, const VtrPhysicalDevice *physical)
                            (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT),
     .subgroup_shuffle = (subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                         (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT),
+    .storage_f16 = physical->has_storage_f16,
   };
   for (guint i = 0; i < 3; i++)
     {

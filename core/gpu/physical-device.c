@@ -30,19 +30,24 @@ find_queue (VtrPhysicalDevice *self)
   return FALSE;
 }
 
-static gboolean
-has_timeline_semaphores (VkPhysicalDevice handle)
+static void
+query_features (VtrPhysicalDevice *self)
 {
+  VkPhysicalDeviceVulkan11Features features11 = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+  };
   VkPhysicalDeviceVulkan12Features features12 = {
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+    .pNext = &features11,
   };
   VkPhysicalDeviceFeatures2 features = {
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
     .pNext = &features12,
   };
 
-  vkGetPhysicalDeviceFeatures2 (handle, &features);
-  return features12.timelineSemaphore;
+  vkGetPhysicalDeviceFeatures2 (self->handle, &features);
+  self->has_timeline_semaphores = features12.timelineSemaphore;
+  self->has_storage_f16 = features11.storageBuffer16BitAccess;
 }
 
 /* What needs Vulkan 1.2 to ask. */
@@ -110,9 +115,10 @@ vtr_physical_device_query (VtrPhysicalDevice *self, VkPhysicalDevice handle)
     }
   query_extensions (self, &has_maintenance4);
   query_properties2 (self, has_maintenance4);
+  query_features (self);
   if (!find_queue (self))
     self->reason = "It has no queue that computes.";
-  else if (!has_timeline_semaphores (handle))
+  else if (!self->has_timeline_semaphores)
     self->reason = "Its driver has no timeline semaphores: install a newer driver.";
 }
 

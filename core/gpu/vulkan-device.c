@@ -176,6 +176,7 @@ take_limits (VtrVulkanDevice *self, guint index)
   device->tensor_alignment = self->limits.storage_alignment;
   device->max_block_bytes = vtr_gpu_limits_block_bytes (&self->physical);
   device->max_tensor_bytes = MIN (self->limits.max_storage_range, device->max_block_bytes);
+  device->f16 = self->limits.storage_f16 ? VTR_F16_ACTIVATIONS : VTR_F16_NOTHING;
 }
 
 static gboolean
@@ -185,9 +186,14 @@ create_device (VtrVulkanDevice *self, GError **error)
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
     .pipelineExecutableInfo = VK_TRUE,
   };
+  VkPhysicalDeviceVulkan11Features features11 = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+    .pNext = self->physical.has_pipeline_statistics ? &executables : NULL,
+    .storageBuffer16BitAccess = self->limits.storage_f16,
+  };
   VkPhysicalDeviceVulkan12Features features12 = {
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
-    .pNext = self->physical.has_pipeline_statistics ? &executables : NULL,
+    .pNext = &features11,
     .timelineSemaphore = VK_TRUE,
   };
   /* Kernels check their own bounds; with validation on, what they miss must not crash. */

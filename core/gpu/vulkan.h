@@ -40,6 +40,8 @@ typedef struct
   guint32 timestamp_bits;
   gboolean has_memory_budget;
   gboolean has_pipeline_statistics;
+  gboolean has_timeline_semaphores;
+  gboolean has_storage_f16;
   const char *reason; /* a sentence: why Vitreous cannot use it; NULL if it can */
 } VtrPhysicalDevice;
 

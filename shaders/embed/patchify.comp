@@ -2,17 +2,20 @@
 // patchify.comp: cuts pixels into patches, each the row of the patch embedding's matrix product.
 //
 //   pixels   in   [n_images][3][height][width]                       f32
-//   patches  out  [n_images][grid_rows·grid_cols][3][size][size]     f32
+//   patches  out  [n_images][grid_rows·grid_cols][3][size][size]     STORED
 //
 // Grid: linear, one invocation per value of `patches`.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
 
+#include "storage.glsl"
+
 layout (std430, binding = 0) readonly buffer Pixels { float pixels[]; };
-layout (std430, binding = 1) writeonly buffer Patches { float patches[]; };
+layout (std430, binding = 1) writeonly buffer Patches { STORED patches[]; };
 
 layout (push_constant) uniform Params // VtrPatchifyParams in core/ops/kernels.h
 {
@@ -46,5 +49,5 @@ main ()
 
   const uint y = row * params.size + dy;
   const uint x = col * params.size + dx;
-  patches[index] = pixels[((image * 3 + channel) * params.height + y) * params.width + x];
+  patches[index] = STORED (pixels[((image * 3 + channel) * params.height + y) * params.width + x]);
 }

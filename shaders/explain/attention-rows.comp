@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // attention-rows.comp: chosen rows of the attention of every head, exp (scale·q·k − lse[q]).
 //
-//   qkv    in   [n_images][n_tokens][3][n_heads][head_width]  f32
+//   qkv    in   [n_images][n_tokens][3][n_heads][head_width]  STORED
 //   lse    in   [n_images][n_heads][n_tokens]                 f32
 //   rows   in   [n_images][n_rows]                            u32  which queries, each < n_tokens
 //   probs  out  [n_images][n_heads][n_rows][n_tokens]         f32
@@ -12,6 +12,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;

@@ -2,7 +2,7 @@
 // rollout-histogram.comp: one pass of the radix select over the entries of Ā: counts, by the bits
 // from `shift` up to those of `prefix_mask`, the entries whose bits above are those found so far.
 //
-//   qkv        in      [n_images][n_tokens][3][n_heads][head_width]  f32
+//   qkv        in      [n_images][n_tokens][3][n_heads][head_width]  STORED
 //   lse        in      [n_images][n_heads][n_tokens]                 f32
 //   cutoff     in      [n_images][4]        u32  [0]: the bits found so far
 //   histogram  in/out  [n_images][2][2048]  u32  low words of the counts, then high words
@@ -14,6 +14,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // rollout-row-sums.comp: sums of the rows of Ā after the discarding, over chunks of the keys.
 //
-//   qkv       in   [n_images][n_tokens][3][n_heads][head_width]  f32
+//   qkv       in   [n_images][n_tokens][3][n_heads][head_width]  STORED
 //   lse       in   [n_images][n_heads][n_tokens]                 f32
 //   cutoff    in   [n_images][4]                                 u32  not read unless `has_cutoff`
 //   partials  out  [n_images][n_chunks][n_tokens]                f32  summed by rollout-weights
@@ -11,6 +11,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;

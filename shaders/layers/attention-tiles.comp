@@ -10,6 +10,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 0) const uint VALUE_SLICES = 2; // head_width / VALUE_SLICE, rounded up
 layout (local_size_x = 16, local_size_y = 8) in;
@@ -42,7 +43,7 @@ load_slice (uint to, uint first_token, uint which, uint first_column, uint n_col
       const uint column = first_column + i % n_columns;
       const uint token = min (first_token + i / n_columns, params.n_tokens - 1);
       slices[to + i % n_columns * STRIDE + i / n_columns]
-          = column < params.head_width ? qkv[start_of (token, which) + column] : 0.0;
+          = column < params.head_width ? float (qkv[start_of (token, which) + column]) : 0.0;
     }
 }
 
@@ -173,7 +174,7 @@ main ()
         {
           const uint column = gl_LocalInvocationID.x + j * 16;
           if (column < params.head_width)
-            context[start + column] = sums[j * QUERIES + i] / totals[query];
+            context[start + column] = STORED (sums[j * QUERIES + i] / totals[query]);
         }
     }
 }

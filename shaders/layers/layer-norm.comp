@@ -6,6 +6,7 @@
 // Grid: linear, ROWS rows a workgroup with LANES invocations each.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 0) const uint LANES = 32;
 layout (constant_id = 1) const uint ROWS = 2;
@@ -40,6 +41,6 @@ main ()
     return;
   const float inverse_deviation = 1.0 / sqrt (variance + params.eps);
   for (uint column = lane; column < params.width; column += LANES)
-    y[start + column] = (x[start + column] - mean) * inverse_deviation * affine[column]
-                        + affine[params.width + column];
+    y[start + column] = STORED ((x[start + column] - mean) * inverse_deviation * affine[column]
+                                + affine[params.width + column]);
 }

@@ -9,6 +9,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 2) const uint ROWS = 8;
 layout (constant_id = 3) const uint COLS = 4;
@@ -48,7 +49,7 @@ load_slices (uint first_row, uint first_col, uint first_vector, uint n_vectors)
       const uint row = i / SLICE_VECTORS;
       VECTOR value = VECTOR (0.0);
       if (vector < n_vectors)
-        value = x[min (first_row + row, params.n_rows - 1) * n_vectors + vector];
+        value = VECTOR (x[min (first_row + row, params.n_rows - 1) * n_vectors + vector]);
       [[unroll]] for (uint c = 0; c < VECTOR_WIDTH; c++)
         x_slice[(i % SLICE_VECTORS * VECTOR_WIDTH + c) * X_STRIDE + row] = component (value, c);
     }
@@ -58,7 +59,7 @@ load_slices (uint first_row, uint first_col, uint first_vector, uint n_vectors)
       const uint col = i / SLICE_VECTORS;
       VECTOR value = VECTOR (0.0);
       if (vector < n_vectors)
-        value = w[min (first_col + col, params.n_cols - 1) * n_vectors + vector];
+        value = VECTOR (w[min (first_col + col, params.n_cols - 1) * n_vectors + vector]);
       [[unroll]] for (uint c = 0; c < VECTOR_WIDTH; c++)
         w_slice[(i % SLICE_VECTORS * VECTOR_WIDTH + c) * W_STRIDE + col] = component (value, c);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // pool.comp: the tokens of an image to the vector that its head reads.
 //
-//   tokens  in   [n_images][n_tokens][width]       f32
+//   tokens  in   [n_images][n_tokens][width]       STORED
 //   pooled  out  [n_images][pooled_width]          f32  pooled_width is width or 2·width
 //
 // Each value of `pooled` is the mean of one column over a range of tokens: columns below `width`
@@ -10,11 +10,14 @@
 // Grid: linear, one invocation per value of `pooled`.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
 
-layout (std430, binding = 0) readonly buffer Tokens { float tokens[]; };
+#include "storage.glsl"
+
+layout (std430, binding = 0) readonly buffer Tokens { STORED tokens[]; };
 layout (std430, binding = 1) writeonly buffer Pooled { float pooled[]; };
 
 layout (push_constant) uniform Params // VtrPoolParams in core/ops/kernels.h
@@ -44,6 +47,6 @@ main ()
 
   float sum = 0.0;
   for (uint token = first; token < end; token++)
-    sum += tokens[(image * params.n_tokens + token) * params.width + column];
+    sum += float (tokens[(image * params.n_tokens + token) * params.width + column]);
   pooled[index] = sum / float (end - first);
 }

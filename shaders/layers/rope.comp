@@ -2,17 +2,20 @@
 // rope.comp: rotates q and k of the patches by their positions, in place:
 // x·cos + rotate_half (x)·sin with rotate_half ([a, b]) = [−b, a], a and b halves of a head.
 //
-//   qkv    in/out  [n_images][n_tokens][3][n_heads][head_width]  f32  prefix tokens and v stay
-//   table  in      [2][n_tokens − n_prefix][head_width]          f32  cos, sin
+//   qkv    in/out  [n_images][n_tokens][3][n_heads][head_width]  STORED  prefix tokens and v stay
+//   table  in      [2][n_tokens − n_prefix][head_width]          f32     cos, sin
 //
 // Grid: linear, one invocation per pair of values that turn together.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_shader_16bit_storage : require
 
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
 
-layout (std430, binding = 0) buffer Qkv { float qkv[]; };
+#include "storage.glsl"
+
+layout (std430, binding = 0) buffer Qkv { STORED qkv[]; };
 layout (std430, binding = 1) readonly buffer Table { float table[]; };
 
 layout (push_constant) uniform Params // VtrRopeParams in core/ops/kernels.h
@@ -46,8 +49,8 @@ main ()
   const uint cos_first = patch_index * params.head_width + column;
   const uint sin_first = cos_first + n_patches * params.head_width;
 
-  const float a = qkv[first];
-  const float b = qkv[second];
-  qkv[first] = a * table[cos_first] - b * table[sin_first];
-  qkv[second] = b * table[cos_first + half_width] + a * table[sin_first + half_width];
+  const float a = float (qkv[first]);
+  const float b = float (qkv[second]);
+  qkv[first] = STORED (a * table[cos_first] - b * table[sin_first]);
+  qkv[second] = STORED (b * table[cos_first + half_width] + a * table[sin_first + half_width]);
 }

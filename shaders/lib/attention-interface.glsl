@@ -3,14 +3,18 @@
 //
 //   context = softmax (scale·q·kᵀ)·v
 //
-//   qkv      in   [n_images][n_tokens][3][n_heads][head_width]  f32, read as VECTOR
-//   context  out  [n_images][n_tokens][n_heads][head_width]     f32, written as VECTOR
+//   qkv      in   [n_images][n_tokens][3][n_heads][head_width]  STORED, read as a vector
+//   context  out  [n_images][n_tokens][n_heads][head_width]     STORED, written as a vector
 //   lse      out  [n_images][n_heads][n_tokens]                 f32  log Σ exp (scale·q·k)
+//
+// Vectors have VECTOR_WIDTH values.
 //
 // Grid: (query tiles, n_heads, n_images).
 
-layout (std430, binding = 0) readonly buffer Qkv { VECTOR qkv[]; };
-layout (std430, binding = 1) writeonly buffer Context { VECTOR context[]; };
+#include "storage.glsl"
+
+layout (std430, binding = 0) readonly buffer Qkv { STORED_VECTOR qkv[]; };
+layout (std430, binding = 1) writeonly buffer Context { STORED_VECTOR context[]; };
 layout (std430, binding = 2) writeonly buffer Lse { float lse[]; };
 
 layout (push_constant) uniform Params // VtrAttentionParams in core/ops/kernels.h

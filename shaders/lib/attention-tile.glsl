@@ -21,9 +21,11 @@ layout (constant_id = 1) const uint TILE = 16;
 #endif
 layout (constant_id = 2) const bool BY_FOUR = true; // whether head_width is a multiple of 4
 
+#include "storage.glsl"
+
 // The same memory twice: qkv [n_images][n_tokens][3][n_heads][head_width]
-layout (std430, binding = 0) readonly buffer Qkv { float qkv[]; };
-layout (std430, binding = 0) readonly buffer Qkv4 { vec4 qkv4[]; };
+layout (std430, binding = 0) readonly buffer Qkv { STORED qkv[]; };
+layout (std430, binding = 0) readonly buffer Qkv4 { STORED4 qkv4[]; };
 
 const uint QUERY = 0;
 const uint KEY = 1;
@@ -43,12 +45,12 @@ vec4
 load_columns (uint start, uint column)
 {
   if (BY_FOUR)
-    return qkv4[(start + column) / 4];
+    return vec4 (qkv4[(start + column) / 4]);
 
   vec4 columns = vec4 (0.0);
   [[unroll]] for (uint i = 0; i < 4; i++)
     if (column + i < params.head_width)
-      columns[i] = qkv[start + column + i];
+      columns[i] = float (qkv[start + column + i]);
   return columns;
 }
 

@@ -4,20 +4,28 @@
 //
 //   y = act (x·wᵀ + bias)·scale (+ y)
 //
-//   x         in      [n_rows][depth]   f32, read as VECTOR
-//   w         in      [n_cols][depth]   f32, read as VECTOR
+//   x         in      [n_rows][depth]   STORED, read by vectors of VECTOR_WIDTH
+//   w         in      [n_cols][depth]   STORED, read by vectors of VECTOR_WIDTH
 //   epilogue  in      [2][n_cols]       f32  bias, scale; read as FLAGS says
-//   y         in/out  [n_rows][n_cols]  f32
+//   y         in/out  [n_rows][n_cols]  f32, with F16_Y f16; read as FLAGS says
 
 // VtrMatmulFlags and VtrActivation of core/ops/ops.h.  They are constants because a software device
 // computes both sides of every branch.
 layout (constant_id = 0) const uint FLAGS = 0;
 layout (constant_id = 1) const uint ACTIVATION = 0;
 
-layout (std430, binding = 0) readonly buffer X { VECTOR x[]; };
-layout (std430, binding = 1) readonly buffer W { VECTOR w[]; };
+#include "storage.glsl"
+
+#ifdef F16_Y
+#define STORED_Y float16_t
+#else
+#define STORED_Y float
+#endif
+
+layout (std430, binding = 0) readonly buffer X { STORED_VECTOR x[]; };
+layout (std430, binding = 1) readonly buffer W { STORED_VECTOR w[]; };
 layout (std430, binding = 2) readonly buffer Epilogue { float epilogue[]; };
-layout (std430, binding = 3) buffer Y { float y[]; };
+layout (std430, binding = 3) buffer Y { STORED_Y y[]; };
 
 layout (push_constant) uniform Params // VtrMatmulParams in core/ops/kernels.h
 {
@@ -73,6 +81,6 @@ store (uint row, uint col, float sum, float bias, float scale)
   float value = activate (sum + bias) * scale;
 
   if ((FLAGS & FLAG_ACCUMULATE) != 0)
-    value += y[index];
-  y[index] = value;
+    value += float (y[index]);
+  y[index] = STORED_Y (value);
 }

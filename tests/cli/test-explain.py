@@ -5,10 +5,11 @@ import json
 import os
 import pty
 import shlex
+import shutil
 import subprocess
 import zipfile
 
-from harness import DEFAULT_ENDINGS, MODEL, PROGRAM, TIMEOUT, CliTest, main, png_size
+from harness import DEFAULT_ENDINGS, GOLDEN, MODEL, PROGRAM, TIMEOUT, CliTest, main, png_size
 
 
 class Written(CliTest):
@@ -73,6 +74,49 @@ class Written(CliTest):
             self.assertIn(b'--write overlay,map,sheet,json a.png', data)
             for folder in [self.folder, MODEL.parent]:
                 self.assertNotIn(str(folder).encode(), data, name)
+
+    def explain_as(self, precision, *options):
+        """The record of a run on the processor."""
+        answer = json.loads(self.succeed('explain', '--json', '--device', 'cpu', '--precision',
+                                         precision, '-o', precision, 'a.png', *options))
+        record = json.loads((self.folder / precision / 'a.json').read_text())
+        command = shlex.split(record['command'])
+        self.assertEqual(command[command.index('--precision') + 1], precision)
+        self.assertEqual([answer[0]['precision'], record['precision']], [precision, precision])
+        return record
+
+    def test_f16_takes_less_memory_and_changes_little(self):
+        self.copy_picture('square', 'a.png')
+        exact, rounded = self.explain_as('f32'), self.explain_as('f16')
+        self.assertLess(rounded['peak_bytes'], exact['peak_bytes'])
+        self.assertNotEqual(rounded['summary']['mean'], exact['summary']['mean'])
+        self.assertAlmostEqual(rounded['summary']['mean'] / exact['summary']['mean'], 1, places=2)
+
+    def test_device_without_f16(self):
+        self.copy_picture('square', 'a.png')
+        icd = os.environ.get('VTR_TEST_SWIFTSHADER', '')
+        swiftshader = {'VK_ICD_FILENAMES': icd, 'VK_DRIVER_FILES': icd}
+        for env in [{'VTR_DEBUG': 'limits-min'}] + [swiftshader] * (icd != ''):
+            sentence = self.refuse(3, 'explain', '-q', '--device', 'vulkan', '--precision', 'f16',
+                                   'a.png', env=env)
+            self.assertIn('--precision f32', sentence)
+
+    def test_weight_too_large_for_f16(self):
+        self.copy_picture('square', 'a.png')
+        shutil.copytree(GOLDEN / 'cases' / 'vit-bf16' / 'model', self.folder / 'model')
+        weights = self.folder / 'model' / 'model.safetensors'
+        data = bytearray(weights.read_bytes())
+        start = 8 + int.from_bytes(data[:8], 'little')
+        tensors = json.loads(data[8:start])
+        name = next(n for n in tensors if n.endswith('layer.1.output.dense.weight'))
+        start += tensors[name]['data_offsets'][0]
+        data[start:start + 2] = b'\x80\x47'  # 65536 as bfloat16
+        weights.write_bytes(data)
+        sentence = self.refuse(3, 'explain', '-m', 'model', '--device', 'cpu', '--precision',
+                               'f16', 'a.png')
+        for words in ['layer01.fc2', '65536', '--precision f32']:
+            self.assertIn(words, sentence)
+        self.succeed('explain', '-m', 'model', '--device', 'cpu', 'a.png')
 
     def test_picture_that_looks_like_an_option(self):
         self.copy_picture('square', '-x.png')
@@ -235,6 +279,12 @@ class Resume(CliTest):
     def test_other_options(self):
         self.assertEqual(self.statuses('--opacity', '0.5'), ['done', 'done'])
         self.assertEqual(self.statuses('--opacity', '0.5'), ['skipped', 'skipped'])
+
+    def test_other_precision(self):
+        f16 = ['--device', 'cpu', '--precision', 'f16']
+        self.assertEqual(self.statuses(*f16), ['done', 'done'])
+        self.assertEqual(self.statuses(*f16), ['skipped', 'skipped'])
+        self.assertEqual(self.statuses('--precision', 'f32'), ['done', 'done'])
 
     def test_fewer_and_more_files(self):
         self.assertEqual(self.statuses('--write', 'overlay,json'), ['skipped', 'skipped'])

@@ -233,6 +233,15 @@ class Bench(CliTest):
                                           '--columns', '3', '--capture'))
         self.assertEqual((figures['rows'], figures['columns'], figures['capture']), (2, 3, True))
 
+    def test_precision(self):
+        peaks = {}
+        for precision in ['f32', 'f16']:
+            figures = json.loads(self.succeed('bench', '--json', '--runs', '1', '--device', 'cpu',
+                                              '--precision', precision))
+            self.assertEqual(figures['precision'], precision)
+            peaks[precision] = figures['peak_bytes']
+        self.assertLess(peaks['f16'], peaks['f32'])
+
     def test_table(self):
         self.assertRegex(self.succeed('bench', '--runs', '1'), r'ms per image')
 

@@ -10,6 +10,7 @@
 typedef struct
 {
   VtrKernel kernel;
+  guint8 f16; /* bit i: tensor i is f16 */
   union
   {
     VtrPatchifyParams patchify;

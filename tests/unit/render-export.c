@@ -117,6 +117,7 @@ check_png (const char *path, const VtrExplanation *explanation, const char *head
 
   check_text (pixbuf, "vitreous:head", head);
   check_text (pixbuf, "vitreous:query", "cls");
+  check_text (pixbuf, "vitreous:precision", "f16");
   check_text (pixbuf, "vitreous:version", VTR_VERSION);
   check_text (pixbuf, "vitreous:command", options.command);
   check_text (pixbuf, "vitreous:hash",

@@ -24,8 +24,8 @@ typedef struct _VtrExplanation VtrExplanation;
  * @VTR_PRECISION_F16: matrices of weights have 16, and on a GPU the activations
  *   multiplied by them, too; sums, norms, attention and its maps have 32
  *
- * What a session stores numbers as.  F16 takes half the memory for the weights;
- * see docs/formats.md for what it costs in accuracy.
+ * What a session stores numbers as.  F16 takes half the memory for them; maps
+ * then differ in the third digit.
  */
 typedef enum
 {
