@@ -24,6 +24,7 @@ add_stored (GChecksum *sum, VtrStore *store, const VtrStored *stored)
   add_text (sum, shape);
   if (bytes == NULL)
     return;
+
   gsize size;
   const guchar *data = g_bytes_get_data (bytes, &size);
   for (gsize at = 0; at < size;)
@@ -32,6 +33,7 @@ add_stored (GChecksum *sum, VtrStore *store, const VtrStored *stored)
       g_checksum_update (sum, data + at, (gssize) n);
       at += n;
     }
+  vtr_store_release (stored);
 }
 
 static void
@@ -55,6 +57,22 @@ compute_hash (VtrModel *self)
   return g_strdup (g_checksum_get_string (sum));
 }
 
+/* A file that was replaced since it was opened is another than the one that we have. */
+static char *
+find_or_compute_hash (VtrModel *self)
+{
+  g_autofree char *stamp = vtr_hash_cache_stamp (self);
+  const gboolean known = stamp != NULL && g_strcmp0 (stamp, self->stamp) == 0;
+  char *hash = known ? vtr_hash_cache_find (stamp) : NULL;
+
+  if (hash != NULL)
+    return hash;
+  hash = compute_hash (self);
+  if (known)
+    vtr_hash_cache_add (stamp, hash);
+  return hash;
+}
+
 const char *
 vtr_model_get_hash (VtrModel *self)
 {
@@ -62,7 +80,7 @@ vtr_model_get_hash (VtrModel *self)
 
   g_mutex_lock (&self->lock);
   if (self->hash == NULL)
-    self->hash = compute_hash (self);
+    self->hash = find_or_compute_hash (self);
   g_mutex_unlock (&self->lock);
   return self->hash;
 }

@@ -15,6 +15,7 @@ vtr_model_finalize (GObject *object)
   vtr_detection_clear (&self->found);
   vtr_store_unref (self->store);
   g_clear_pointer (&self->files, g_ptr_array_unref);
+  g_clear_pointer (&self->stamp, g_free);
   g_free (self->path);
   g_free (self->name);
   g_free (self->hash);
@@ -211,7 +212,10 @@ vtr_model_open (const char *path, GError **error)
   VtrModel *self =
       vtr_model_new_from_store (g_steal_pointer (&store), config, preprocessor, path, error);
   if (self != NULL)
-    self->files = g_steal_pointer (&files);
+    {
+      self->files = g_steal_pointer (&files);
+      self->stamp = vtr_hash_cache_stamp (self);
+    }
   return self;
 }
 

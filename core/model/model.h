@@ -5,7 +5,8 @@
  * model: files → architecture + weights.
  *
  *   model.c               VtrModel: open, getters
- *   describe.c  hash.c    what `vitreous inspect` prints; SHA-256 of the weights
+ *   describe.c            what `vitreous inspect` prints
+ *   hash.c  hash-cache.c  SHA-256 of the weights; those computed before
  *   install.c  import.c   installed models: find, list; import
  *   weights.c             tensors by role, in one canonical layout, as f32
  *   positions.c           position tables and RoPE for any grid

@@ -16,6 +16,7 @@ struct _VtrModel
   VtrStore *store;
   VtrDetection found;
   GPtrArray *files; /* paths that the checkpoint consists of */
+  char *stamp;      /* of the files when they were opened; may be NULL */
 
   GMutex lock;
   char *hash; /* NULL until asked for; under lock */
@@ -31,6 +32,12 @@ gboolean vtr_model_read_part (VtrModel *self,
                               const VtrStored *stored,
                               float *out,
                               GError **error);
+
+/* hash-cache.c: device, number, size and times of the model's files, as one sum; NULL where it has
+ * none.  Then the hash that was computed of such files before, or NULL; and remembering one. */
+char *vtr_hash_cache_stamp (VtrModel *self);
+char *vtr_hash_cache_find (const char *stamp);
+void vtr_hash_cache_add (const char *stamp, const char *hash);
 
 /* save-config.c: JSON as transformers would write it for a model of this architecture. */
 char *vtr_model_make_config (VtrModel *self);

@@ -56,17 +56,14 @@ starts_with (GBytes *bytes, const char *magic, gsize n)
   return size >= n && memcmp (data, magic, n) == 0;
 }
 
-VtrStore *
-vtr_store_open_file (const char *path, GError **error)
+static VtrStore *
+read_file (GBytes *bytes, const char *path, GError **error)
 {
   static const char *const pickles[] = { ".bin", ".pth", ".pt", ".ckpt", ".pkl", ".pth.tar", NULL };
   static const char *const npz[] = { ".npz", NULL };
   static const char *const onnx[] = { ".onnx", NULL };
   static const char *const safetensors[] = { ".safetensors", NULL };
-  g_autoptr (GBytes) bytes = map_file (path, error);
 
-  if (bytes == NULL)
-    return NULL;
   if (has_suffix (path, safetensors))
     return vtr_store_from_safetensors (bytes, path, error);
   if (has_suffix (path, npz))
@@ -84,4 +81,15 @@ vtr_store_open_file (const char *path, GError **error)
                "with config.json and model.safetensors; this is none of them.",
                path);
   return NULL;
+}
+
+VtrStore *
+vtr_store_open_file (const char *path, GError **error)
+{
+  g_autoptr (GBytes) bytes = map_file (path, error);
+  VtrStore *store = bytes != NULL ? read_file (bytes, path, error) : NULL;
+
+  if (store != NULL)
+    vtr_store_set_mapped (store, bytes);
+  return store;
 }

@@ -2,6 +2,8 @@
 #include "model/store.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 struct _VtrStore
 {
@@ -229,6 +231,36 @@ vtr_store_read (VtrStore *self, const VtrStored *stored, GError **error)
       stored->dtype != VTR_DTYPE_OTHER)
     return to_c_order (stored, bytes);
   return g_steal_pointer (&bytes);
+}
+
+void
+vtr_store_set_mapped (VtrStore *self, GBytes *file)
+{
+  gsize n_bytes;
+  const guint8 *begin = g_bytes_get_data (file, &n_bytes);
+
+  for (guint i = 0; i < self->tensors->len; i++)
+    {
+      VtrStored *stored = g_ptr_array_index (self->tensors, i);
+      const guint8 *at = stored->bytes != NULL ? g_bytes_get_data (stored->bytes, NULL) : NULL;
+      stored->mapped = at != NULL && at >= begin && at < begin + n_bytes;
+    }
+}
+
+/* Only whole pages: what shares a page with others stays. */
+void
+vtr_store_release (const VtrStored *stored)
+{
+  if (!stored->mapped)
+    return;
+
+  gsize n_bytes;
+  const guintptr begin = (guintptr) g_bytes_get_data (stored->bytes, &n_bytes);
+  const guintptr page = (guintptr) sysconf (_SC_PAGESIZE);
+  const guintptr first = (begin + page - 1) / page * page;
+  const guintptr end = (begin + n_bytes) / page * page;
+  if (first < end)
+    madvise ((gpointer) first, end - first, MADV_DONTNEED);
 }
 
 char *

@@ -21,6 +21,7 @@ typedef struct
   gboolean transposed; /* a matrix kept as [in][out] (ONNX MatMul) */
   gboolean fortran;    /* bytes in column-major order (npz) */
   GBytes *bytes;       /* NULL: a member of the archive, read when asked for */
+  gboolean mapped;     /* bytes are pages of a file */
   guint64 member;      /* of the archive */
 } VtrStored;
 
@@ -56,6 +57,12 @@ const char *vtr_store_get_note (VtrStore *self, const char *key);
 
 /* The values of one tensor in its own type, C order. */
 GBytes *vtr_store_read (VtrStore *self, const VtrStored *stored, GError **error);
+
+/* Gives back the memory that reading a mapped tensor took; reading it again is fine. */
+void vtr_store_release (const VtrStored *stored);
+
+/* That slices of @file are pages of a file, unlike bytes that the reader made. */
+void vtr_store_set_mapped (VtrStore *self, GBytes *file);
 
 /* "[384, 3, 14, 14]" */
 char *vtr_stored_format_shape (const VtrStored *self);

@@ -173,6 +173,7 @@ vtr_model_read_stored (VtrModel *self, const VtrStored *stored, float *out, GErr
     return FALSE;
 
   vtr_floats_from (stored->dtype, g_bytes_get_data (bytes, NULL), stored->n_values, out);
+  vtr_store_release (stored);
   const gsize bad = vtr_floats_find_bad (out, stored->n_values);
   if (bad == stored->n_values)
     return TRUE;

@@ -259,12 +259,51 @@ test_preprocess (void)
   fixture_assert_refused (fixture, VTR_ERROR_CORRUPT, "image_std", NULL);
 }
 
+/* What was computed before is found again, and not for other weights in the same file. */
+static void
+test_hash (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new_dinov2 (FALSE);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *cache = g_build_filename (g_get_user_cache_dir (), "vitreous", "hashes", NULL);
+  g_autoptr (VtrModel) first = fixture_open (fixture, &error);
+  g_autofree char *hash = g_strdup (vtr_model_get_hash (first));
+
+  g_autofree char *remembered = NULL;
+  g_assert_true (g_file_get_contents (cache, &remembered, NULL, &error));
+  g_assert_nonnull (strstr (remembered, hash));
+
+  g_autoptr (VtrModel) again = vtr_model_open (fixture->directory, &error);
+  g_assert_cmpstr (vtr_model_get_hash (again), ==, hash);
+  g_autofree char *stamp = vtr_hash_cache_stamp (again);
+  g_autofree char *found = vtr_hash_cache_find (stamp);
+  g_assert_cmpstr (found, ==, hash);
+
+  fixture_set_value (fixture, "layernorm.bias", 0, 7.0f);
+  g_autoptr (VtrModel) changed = fixture_open (fixture, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (vtr_model_get_hash (changed), !=, hash);
+
+  /* Replaced after it was opened: what is mapped no longer is what lies there. */
+  fixture_set_value (fixture, "layernorm.bias", 0, 8.0f);
+  g_autoptr (VtrModel) replaced = fixture_open (fixture, &error);
+  fixture_set_value (fixture, "layernorm.bias", 0, 9.0f);
+  g_autoptr (VtrModel) latest = fixture_open (fixture, &error);
+  g_autofree char *latest_stamp = vtr_hash_cache_stamp (latest);
+  vtr_model_get_hash (replaced);
+  g_assert_null (vtr_hash_cache_find (latest_stamp));
+
+  g_assert_true (g_file_set_contents (cache, "nonsense", -1, &error));
+  g_assert_cmpuint (strlen (vtr_model_get_hash (latest)), ==, 64);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_data_func ("/model/weights/legacy-names", GINT_TO_POINTER (FALSE), test_weights);
   g_test_add_data_func ("/model/weights/new-names", GINT_TO_POINTER (TRUE), test_weights);
+  g_test_add_func ("/model/hash", test_hash);
   g_test_add_func ("/model/shards", test_shards);
   g_test_add_func ("/model/missing", test_missing);
   g_test_add_func ("/model/missing-bias", test_missing_bias);
