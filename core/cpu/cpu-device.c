@@ -5,10 +5,14 @@
 #include "cpu/variants.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Bytes: a line of the cache, and the widest vector. */
 #define ALIGNMENT 64
+/* Bytes of a huge page, in which large blocks lie where the system has any to give: fewer faults
+ * when they are first written, fewer misses when they are read. */
+#define HUGE_PAGE ((gsize) 2 << 20)
 
 /* Implementations of CBLAS tell their names by functions of their own, if at all. */
 extern char *openblas_get_config (void) __attribute__ ((weak));
@@ -142,14 +146,27 @@ available_bytes (void)
                       : g_ascii_strtoull (line + strlen ("MemAvailable:"), NULL, 10) * 1024;
 }
 
+static gpointer
+allocate (gsize n_bytes)
+{
+  const gboolean is_large = n_bytes >= 2 * HUGE_PAGE;
+  gpointer block = NULL;
+
+  if (posix_memalign (&block, is_large ? HUGE_PAGE : ALIGNMENT, MAX (n_bytes, 1)) != 0)
+    return NULL;
+  if (is_large)
+    madvise (block, n_bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+  return block;
+}
+
 /* Asked of the system first: malloc () itself promises more than there is. */
 static gpointer
 vtr_cpu_device_block_new (VtrDevice *device, gsize n_bytes, const char *name, GError **error)
 {
   const guint64 left = available_bytes ();
-  gpointer block = NULL;
+  gpointer block = n_bytes <= left ? allocate (n_bytes) : NULL;
 
-  if (n_bytes <= left && posix_memalign (&block, ALIGNMENT, MAX (n_bytes, 1)) == 0)
+  if (block != NULL)
     return block;
 
   g_autofree char *wanted = g_format_size_full (n_bytes, G_FORMAT_SIZE_IEC_UNITS);
