@@ -75,6 +75,34 @@ open_best_vulkan (GError **error)
   return NULL;
 }
 
+/*
+ * Whether there may be a GPU: a driver reaches its GPU through a node in /dev.  Where there is
+ * none, the Vulkan drivers installed need not be loaded to learn that they have nothing to drive,
+ * which takes 0.1 s and 50 MB with Debian's.  Other systems, and drivers that the user names, are
+ * asked.
+ */
+static gboolean
+may_have_gpu (void)
+{
+#ifdef __linux__
+  static const char *const prefixes[] = { "dri",  "nv",   "kfd",     "dxg",
+                                          "kgsl", "mali", "galcore", "pvr" };
+  g_autoptr (GDir) nodes = g_dir_open ("/dev", 0, NULL);
+  const char *node;
+
+  if (nodes == NULL || g_getenv ("VK_ICD_FILENAMES") != NULL ||
+      g_getenv ("VK_DRIVER_FILES") != NULL || g_getenv ("VK_ADD_DRIVER_FILES") != NULL)
+    return TRUE;
+  while ((node = g_dir_read_name (nodes)) != NULL)
+    for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
+      if (g_str_has_prefix (node, prefixes[i]))
+        return TRUE;
+  return FALSE;
+#else
+  return TRUE;
+#endif
+}
+
 /* A real GPU, else the processor, else what emulates a GPU on it. */
 static VtrDevice *
 open_best (GError **error)
@@ -83,7 +111,7 @@ open_best (GError **error)
   if (cpu == NULL)
     return open_best_vulkan (error);
 
-  g_autoptr (GPtrArray) infos = vtr_vulkan_list (NULL);
+  g_autoptr (GPtrArray) infos = may_have_gpu () ? vtr_vulkan_list (NULL) : NULL;
   const guint best = infos != NULL ? find_best (infos) : G_MAXUINT;
   if (infos != NULL && best < infos->len &&
       ((VtrDeviceInfo *) g_ptr_array_index (infos, best))->kind < VTR_DEVICE_SOFTWARE)
