@@ -39,6 +39,17 @@ compare_doubles (gconstpointer a, gconstpointer b)
   return (x > y) - (x < y);
 }
 
+static void
+summarise_runs (VtrBenchmark *benchmark)
+{
+  const guint n_runs = benchmark->n_runs;
+  g_autofree double *sorted = g_memdup2 (benchmark->run_seconds, n_runs * sizeof *sorted);
+
+  qsort (sorted, n_runs, sizeof *sorted, compare_doubles);
+  benchmark->seconds = (sorted[n_runs / 2] + sorted[(n_runs - 1) / 2]) / 2;
+  benchmark->min_seconds = sorted[0];
+}
+
 static VtrOpTiming *
 collect_timings (const VtrTimings *timings, guint *n_ops)
 {
@@ -68,21 +79,21 @@ measure (VtrSession *self,
          VtrBenchmark *benchmark,
          GError **error)
 {
-  g_autofree double *seconds = g_new (double, n_runs);
   const double share = 1.0 / (n_runs + 2);
   VtrProgress part = vtr_progress_part (progress, 0.0, share);
 
   if (time_forward (self, plan, &part, error) < 0)
     return FALSE;
+  benchmark->n_runs = n_runs;
+  benchmark->run_seconds = g_new0 (double, n_runs);
   for (guint run = 0; run < n_runs; run++)
     {
       part = vtr_progress_part (progress, (run + 1) * share, (run + 2) * share);
-      seconds[run] = time_forward (self, plan, &part, error);
-      if (seconds[run] < 0)
+      benchmark->run_seconds[run] = time_forward (self, plan, &part, error);
+      if (benchmark->run_seconds[run] < 0)
         return FALSE;
     }
-  qsort (seconds, n_runs, sizeof *seconds, compare_doubles);
-  benchmark->seconds = (seconds[n_runs / 2] + seconds[(n_runs - 1) / 2]) / 2;
+  summarise_runs (benchmark);
 
   part = vtr_progress_part (progress, 1.0 - share, 1.0);
   self->stream->timing = TRUE;
@@ -145,6 +156,7 @@ vtr_benchmark_free (VtrBenchmark *self)
 {
   if (self == NULL)
     return;
+  g_free (self->run_seconds);
   g_free (self->ops);
   g_free (self);
 }

@@ -225,6 +225,8 @@ class Bench(CliTest):
         figures = json.loads(self.succeed('bench', '--json', '--runs', '2', '--batch', '2'))
         for name in ['ms_per_image', 'gflops', 'peak_bytes', 'planned_bytes']:
             self.assertGreater(figures[name], 0, name)
+        self.assertEqual(len(figures['runs_ms_per_image']), 2)
+        self.assertEqual(figures['min_ms_per_image'], min(figures['runs_ms_per_image']))
         self.assertIn('matmul', [op['name'].split('-')[0] for op in figures['ops']])
         self.assertAlmostEqual(sum(op['share'] for op in figures['ops']), 1.0, places=5)
 

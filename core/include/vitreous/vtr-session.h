@@ -118,18 +118,24 @@ typedef struct
 /**
  * VtrBenchmark:
  * @seconds: wall time of one run of the batch, the median of all runs
+ * @min_seconds: the least of them, which other programs disturbed least
  * @flops: floating-point operations of one run
  * @peak_bytes: device memory in use at most, weights included
  * @planned_bytes: what was planned for activations before the run
+ * @n_runs: entries of @run_seconds
+ * @run_seconds: wall time of each run of the batch, in order
  * @n_ops: entries of @ops
  * @ops: sums over one more run, in which every kernel was timed
  */
 typedef struct
 {
   double seconds;
+  double min_seconds;
   double flops;
   guint64 peak_bytes;
   guint64 planned_bytes;
+  guint n_runs;
+  double *run_seconds;
   guint n_ops;
   VtrOpTiming *ops;
 } VtrBenchmark;
