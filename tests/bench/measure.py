@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Measures Vitreous and its peers side by side; run.sh says how it is called.
+
+    measure.py [--quick] RESULTS.json [PART...]
+
+Figures of a part take the place of those that RESULTS.json has of it.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import cases
+import processes
+from processes import ON_CPU, PROGRAM, PYTHON, THREADS, Vitreous, Worker
+
+FORWARD_PEERS = ["torch-sdpa", "onnxruntime", "openvino", "openvino-sdpa", "ncnn"]
+ATTENTION_PEERS = ["torch-eager", "onnxruntime", "openvino"]
+
+
+class Effort:
+    """How much is measured."""
+
+    def __init__(self, quick):
+        self.cases = ["starter-224"] if quick else list(cases.CASES)
+        self.vulkan_cases = ["starter-224"] if quick else ["starter-224", "vit-b16-224"]
+        self.rounds = 2 if quick else 6
+        self.max_runs = 2 if quick else 8
+        self.batches = [1, 8] if quick else cases.BATCHES
+        self.photo_rounds = 1 if quick else 5
+        self.folder_rounds = 1 if quick else 3
+
+
+def take_turns(contestants, rounds, n_runs):
+    """Times each in every round, so that what disturbs one disturbs all; then ends them."""
+    seconds = {name: [] for name in contestants}
+    for turn in range(rounds):
+        order = list(contestants) if turn % 2 == 0 else list(reversed(contestants))
+        with processes.quiet():
+            for name in order:
+                seconds[name] += contestants[name].run(n_runs)
+    return {name: {"seconds": seconds[name], "peak_bytes": contestant.stop(),
+                   "flops": getattr(contestant, "flops", 0)}
+            for name, contestant in contestants.items()}
+
+
+def run_turns(commands, rounds):
+    """The same of whole processes: name → function of the folder to write to, which makes the
+    command."""
+    results = {name: {"seconds": [], "peak_bytes": 0} for name in commands}
+    with tempfile.TemporaryDirectory() as top:
+        for _ in range(rounds):
+            for name, make_command in commands.items():
+                folder = pathlib.Path(top) / name
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                with processes.quiet():
+                    seconds, peak = processes.run_process(make_command(folder))
+                results[name]["seconds"].append(seconds)
+                results[name]["peak_bytes"] = max(results[name]["peak_bytes"], peak)
+        check_overlays([pathlib.Path(top) / name for name in commands])
+    return results
+
+
+def check_overlays(folders):
+    """All wrote the same pictures, as far as other ways of scaling let them."""
+    subprocess.run([PYTHON, processes.HERE / "check-overlays.py", *folders], check=True)
+
+
+def measure_on_cpu(effort, attention, peers):
+    results = {}
+    for case in effort.cases:
+        contestants = {"vitreous": Vitreous(case, attention)}
+        contestants |= {name: Worker(name, case, attention) for name in peers}
+        n_runs = min(effort.max_runs, cases.CASES[case][2])
+        results[case] = take_turns(contestants, effort.rounds, n_runs)
+    return results
+
+
+def measure_forward(effort):
+    return measure_on_cpu(effort, "none", FORWARD_PEERS)
+
+
+def measure_attention(effort):
+    return measure_on_cpu(effort, "all", ATTENTION_PEERS)
+
+
+def measure_lavapipe(effort):
+    env = processes.on_vulkan()
+    if env is None:
+        print("lavapipe: tests/drivers.sh found no driver; left out", flush=True)
+        return {}
+    results = {}
+    for case in effort.vulkan_cases:
+        contestants = {"vitreous": Vitreous(case, device="vulkan", env=env),
+                       "ncnn-vulkan": Worker("ncnn-vulkan", case, env=env)}
+        results[case] = take_turns(contestants, min(effort.rounds, 3), 1)
+    return results
+
+
+def explain_command(photos):
+    return lambda folder: [PROGRAM, "explain", "-q", "-m", cases.model_path("starter"),
+                           "--device", "cpu", "--fit", "stretch", "--write", "overlay",
+                           "--colormap", "viridis", "--opacity", "0.5", "-o", folder, *photos]
+
+
+def transformers_command(way, batch, photos):
+    script = processes.HERE / "overlay-transformers.py"
+    model = cases.model_path("starter")
+    return lambda folder: [PYTHON, script, way, model, str(batch), folder, *photos]
+
+
+def onnxruntime_command(photos):
+    script = processes.HERE / "overlay-onnxruntime.py"
+    graph = cases.graph_path("starter-224", "last", "onnx")
+    return lambda folder: [PYTHON, script, graph, folder, *photos]
+
+
+def measure_photo(effort):
+    photos = sorted(cases.PHOTOS.glob("*.png"))[:1]
+    return {"one": run_turns({
+        "vitreous": explain_command(photos),
+        "transformers-eager": transformers_command("eager", 1, photos),
+        "transformers-hook": transformers_command("hook", 1, photos),
+        "onnxruntime": onnxruntime_command(photos),
+    }, effort.photo_rounds)}
+
+
+def measure_folder(effort):
+    photos = sorted(cases.PHOTOS.glob("*.png"))
+    commands = {"vitreous": explain_command(photos), "onnxruntime": onnxruntime_command(photos)}
+    for way in ["eager", "hook"]:
+        for batch in effort.batches:
+            commands[f"transformers-{way}-{batch}"] = transformers_command(way, batch, photos)
+    return {"32": run_turns(commands, effort.folder_rounds)}
+
+
+def measure_roofline(effort):
+    """What the machine can do, by two other ways: products of the ViT's sizes, and memory."""
+    del effort
+    commands = {"numpy": [PYTHON, processes.HERE / "roofline.py"],
+                "kernels": [os.environ["VITREOUS_BENCH_KERNELS"], "--json", "cpu"]}
+    results = {}
+    for name, command in commands.items():
+        with processes.quiet():
+            results[name] = json.loads(subprocess.run(
+                command, env=os.environ | THREADS, check=True, stdout=subprocess.PIPE).stdout)
+    return results
+
+
+PARTS = {
+    "roofline": measure_roofline,
+    "forward": measure_forward,
+    "attention": measure_attention,
+    "photo": measure_photo,
+    "folder": measure_folder,
+    "lavapipe": measure_lavapipe,
+}
+
+
+def check(effort):
+    """That all answer the same; the largest differences."""
+    results = {}
+    runs = [(case, "cpu", ON_CPU, FORWARD_PEERS) for case in effort.cases]
+    if processes.on_vulkan() is not None:
+        runs += [(case, "vulkan", processes.on_vulkan(), ["ncnn-vulkan"])
+                 for case in effort.vulkan_cases]
+    with tempfile.NamedTemporaryFile() as out:
+        for case, device, env, engines in runs:
+            subprocess.run([PYTHON, processes.HERE / "check.py", out.name, PROGRAM, device, case,
+                            *engines], env=os.environ | env, check=True)
+            results[f"{case} {device}"] = json.loads(pathlib.Path(out.name).read_text())
+    return results
+
+
+def first_match(path, name, separator=":"):
+    """The value of a line “name: value”; empty where there is none."""
+    for line in pathlib.Path(path).read_text().splitlines():
+        key, _, value = line.partition(separator)
+        if key.strip() == name:
+            return value.strip(' "')
+    return ""
+
+
+def describe_machine():
+    flags = first_match("/proc/cpuinfo", "flags").split()
+    vectors = next((title for flag, title in [("avx512f", "AVX-512"), ("avx2", "AVX2")]
+                    if flag in flags), "")
+    numbers = [first_match("/proc/cpuinfo", name) for name in ["cpu family", "model"]]
+    return {
+        "processor": first_match("/proc/cpuinfo", "model name"),
+        "model": "family {}, model {}".format(*numbers),
+        "vectors": vectors,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": int(first_match("/proc/meminfo", "MemTotal").split()[0]) * 1024,
+        "system": first_match("/etc/os-release", "PRETTY_NAME", "="),
+        "kernel": os.uname().release,
+    }
+
+
+def output_of(*command):
+    return subprocess.run(command, cwd=processes.HERE, check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
+def describe_versions():
+    names = ["torch", "transformers", "onnxruntime", "openvino", "ncnn", "numpy", "pillow"]
+    code = "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"
+    versions = dict(zip(names, output_of(PYTHON, "-c", code, *names).split()))
+    devices = json.loads(output_of(PROGRAM, "devices", "--json"))
+    driver = next((device["driver"] for device in devices if device["id"] == "cpu"), "")
+    commit = output_of("git", "describe", "--always", "--dirty")
+    return versions | {"python": sys.version.split()[0],
+                       "vitreous": f"{commit}, device cpu: {driver}"}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="run.sh")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("parts", nargs="*", metavar="PART")
+    options = parser.parse_args()
+    effort = Effort(options.quick)
+    results = json.loads(options.results.read_text()) if options.results.exists() else {}
+    wrong = [part for part in options.parts if part not in PARTS]
+    if wrong:
+        parser.error(f"{wrong[0]} is no part; they are: {' '.join(PARTS)}")
+
+    print("check ...", flush=True)
+    results |= {"machine": describe_machine(), "agreement": check(effort)}
+    for part in options.parts or PARTS:
+        print(f"{part} ...", flush=True)
+        results[part] = {"cases": PARTS[part](effort), "versions": describe_versions(),
+                         "date": datetime.date.today().isoformat()}
+        options.results.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
