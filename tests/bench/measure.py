@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Measures Vitreous and its peers side by side; run.sh says how it is called.
 
-    measure.py [--quick] RESULTS.json [PART...]
+    measure.py [--quick] FOLDER [PART...]
 
-Figures of a part take the place of those that RESULTS.json has of it.
+The figures of each part go to FOLDER/PART.json, in the place of those that are there.
 """
 
 import argparse
@@ -40,9 +40,9 @@ class Effort:
 def take_turns(contestants, rounds, n_runs):
     """Times each in every round, so that what disturbs one disturbs all; then ends them."""
     seconds = {name: [] for name in contestants}
-    for turn in range(rounds):
-        order = list(contestants) if turn % 2 == 0 else list(reversed(contestants))
-        with processes.quiet():
+    with processes.quiet():
+        for turn in range(rounds):
+            order = list(contestants) if turn % 2 == 0 else list(reversed(contestants))
             for name in order:
                 seconds[name] += contestants[name].run(n_runs)
     return {name: {"seconds": seconds[name], "peak_bytes": contestant.stop(),
@@ -56,14 +56,14 @@ def run_turns(commands, rounds):
     results = {name: {"seconds": [], "peak_bytes": 0} for name in commands}
     with tempfile.TemporaryDirectory() as top:
         for _ in range(rounds):
-            for name, make_command in commands.items():
-                folder = pathlib.Path(top) / name
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
-                with processes.quiet():
+            with processes.quiet():
+                for name, make_command in commands.items():
+                    folder = pathlib.Path(top) / name
+                    shutil.rmtree(folder, ignore_errors=True)
+                    folder.mkdir()
                     seconds, peak = processes.run_process(make_command(folder))
-                results[name]["seconds"].append(seconds)
-                results[name]["peak_bytes"] = max(results[name]["peak_bytes"], peak)
+                    results[name]["seconds"].append(seconds)
+                    results[name]["peak_bytes"] = max(results[name]["peak_bytes"], peak)
         check_overlays([pathlib.Path(top) / name for name in commands])
     return results
 
@@ -154,18 +154,8 @@ def measure_roofline(effort):
     return results
 
 
-PARTS = {
-    "roofline": measure_roofline,
-    "forward": measure_forward,
-    "attention": measure_attention,
-    "photo": measure_photo,
-    "folder": measure_folder,
-    "lavapipe": measure_lavapipe,
-}
-
-
-def check(effort):
-    """That all answer the same; the largest differences."""
+def measure_agreement(effort):
+    """How far the answers are apart; ends the program where that is too far."""
     results = {}
     runs = [(case, "cpu", ON_CPU, FORWARD_PEERS) for case in effort.cases]
     if processes.on_vulkan() is not None:
@@ -177,6 +167,17 @@ def check(effort):
                             *engines], env=os.environ | env, check=True)
             results[f"{case} {device}"] = json.loads(pathlib.Path(out.name).read_text())
     return results
+
+
+PARTS = {
+    "agreement": measure_agreement,
+    "roofline": measure_roofline,
+    "forward": measure_forward,
+    "attention": measure_attention,
+    "photo": measure_photo,
+    "folder": measure_folder,
+    "lavapipe": measure_lavapipe,
+}
 
 
 def first_match(path, name, separator=":"):
@@ -220,25 +221,36 @@ def describe_versions():
                        "vitreous": f"{commit}, device cpu: {driver}"}
 
 
+def is_agreed(folder):
+    """Whether that was measured since the program last changed."""
+    file = folder / "agreement.json"
+    return file.exists() and all(file.stat().st_mtime > pathlib.Path(path).stat().st_mtime
+                                 for path in [PROGRAM, processes.LIBRARY])
+
+
+def measure_part(name, effort, folder):
+    print(f"{name} ...", flush=True)
+    figures = {"cases": PARTS[name](effort), "versions": describe_versions(),
+               "machine": describe_machine(), "date": datetime.date.today().isoformat()}
+    (folder / f"{name}.json").write_text(json.dumps(figures, indent=1))
+
+
 def main():
     parser = argparse.ArgumentParser(prog="run.sh")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("parts", nargs="*", metavar="PART")
     options = parser.parse_args()
-    effort = Effort(options.quick)
-    results = json.loads(options.results.read_text()) if options.results.exists() else {}
-    wrong = [part for part in options.parts if part not in PARTS]
+    parts = options.parts or list(PARTS)
+    wrong = [part for part in parts if part not in PARTS]
     if wrong:
         parser.error(f"{wrong[0]} is no part; they are: {' '.join(PARTS)}")
 
-    print("check ...", flush=True)
-    results |= {"machine": describe_machine(), "agreement": check(effort)}
-    for part in options.parts or PARTS:
-        print(f"{part} ...", flush=True)
-        results[part] = {"cases": PARTS[part](effort), "versions": describe_versions(),
-                         "date": datetime.date.today().isoformat()}
-        options.results.write_text(json.dumps(results, indent=1))
+    options.folder.mkdir(exist_ok=True)
+    if "agreement" not in parts and not is_agreed(options.folder):
+        parts.insert(0, "agreement")
+    for part in parts:
+        measure_part(part, Effort(options.quick), options.folder)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ import cases
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = cases.CACHE / "venv" / "bin" / "python"
 PROGRAM = os.environ["VITREOUS"]
+LIBRARY = pathlib.Path(PROGRAM).parents[1] / "core" / "libvitreous.so"
 
-# OpenMP's threads stay where they are, or two of them may share a core for seconds.  Not on Vulkan:
-# a driver's threads would inherit the one core of the thread that starts them.
+# In a forward pass OpenMP's threads stay where they are, or two of them may share a core for
+# seconds.  Not on Vulkan, nor in whole programs: threads of another kind would inherit the one core
+# of the thread that starts them.
 THREADS = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
 ON_CPU = THREADS | {"OMP_PROC_BIND": "true"}
 QUIET_SHARE, QUIET_WAIT = 0.12, 20  # of the machine's time that others may use; seconds of patience
@@ -72,10 +74,10 @@ def wait_for(process):
     return usage.ru_maxrss * 1024
 
 
-def run_process(command, env=ON_CPU):
+def run_process(command):
     """Seconds from start to end, and peak memory in bytes."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, env=os.environ | env, stdin=subprocess.DEVNULL,
+    process = subprocess.Popen(command, env=os.environ | THREADS, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL)
     peak = wait_for(process)
     return time.perf_counter() - start, peak

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Writes the figures of measure.py as tables.
+"""Writes the figures that measure.py left in FOLDER as tables.
 
-    report.py RESULTS.json [PAGE.md]
+    report.py FOLDER [PAGE.md]
 
 In PAGE.md what stands between the lines <!-- NAME --> and <!-- /NAME --> is replaced, for each NAME
 of TABLES of which there are figures; without it the tables are printed.
@@ -141,7 +141,7 @@ def write_lavapipe(results):
     cases = results["lavapipe"]["cases"]
     rows = []
     for case, engines in cases.items():
-        agreement = results["agreement"][f"{case} vulkan"]
+        agreement = results["agreement"]["cases"][f"{case} vulkan"]
         for name, figures in engines.items():
             rate = engines["vitreous"]["flops"] / median(figures) / 1e9
             rows.append([title(case) if name == "vitreous" else "", title(name),
@@ -183,7 +183,7 @@ def write_roofline(results):
 
 def write_agreement(results):
     rows = []
-    for place, engines in results["agreement"].items():
+    for place, engines in results["agreement"]["cases"].items():
         case, device = place.split()
         for name, differences in engines.items():
             attention = differences.get("attention")
@@ -194,8 +194,7 @@ def write_agreement(results):
 
 
 def write_machine(results):
-    machine = results["machine"]
-    versions = next(part["versions"] for part in results.values() if "versions" in part)
+    machine, versions = results["agreement"]["machine"], results["agreement"]["versions"]
     peers = ", ".join(f"{name} {version}" for name, version in versions.items()
                       if name != "vitreous")
     rows = [
@@ -211,7 +210,7 @@ def write_machine(results):
 
 # name: the part that must have figures, and what writes them
 TABLES = {
-    "machine": ("machine", write_machine),
+    "machine": ("agreement", write_machine),
     "forward": ("forward", write_times("forward")),
     "attention": ("attention", write_times("attention")),
     "photo": ("photo", write_times("photo")),
@@ -231,9 +230,10 @@ def replace_between(page, name, text):
     return before + begin + text + "\n" + end + rest.split(end)[1]
 
 
-def main(path, page=None):
-    results = json.loads(pathlib.Path(path).read_text())
-    tables = {name: write(results) for name, (part, write) in TABLES.items() if results.get(part)}
+def main(folder, page=None):
+    results = {path.stem: json.loads(path.read_text())
+               for path in pathlib.Path(folder).glob("*.json")}
+    tables = {name: write(results) for name, (part, write) in TABLES.items() if part in results}
     if page is None:
         print("\n\n".join(f"{name}\n\n{text}" for name, text in tables.items()))
         return

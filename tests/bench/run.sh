@@ -6,9 +6,10 @@
 #
 #   sh tests/bench/run.sh [--quick] [PART...]
 #
-# PART is any of roofline, forward, attention, photo, folder, lavapipe; all by default.  --quick
-# sees whether all runs, in some minutes, and only prints.  Builds in build-bench; the peers and all
-# that is made for them, some 8 GB, is kept in ~/.cache/vitreous-bench (remove it to have it anew).
+# PART is any of agreement, roofline, forward, attention, photo, folder, lavapipe; all by default.
+# --quick sees whether all runs, in some minutes, and only prints.  Builds in build-bench; the peers
+# and all that is made for them, some 8 GB, is kept in ~/.cache/vitreous-bench (remove it to have it
+# anew).
 #
 # Close other programs.  VITREOUS_BENCH_LOCK=FILE takes an exclusive lock on FILE while it measures,
 # for machines that several people share.
@@ -66,10 +67,10 @@ prepare ()
   "$bench_cache/venv/bin/python" "$here/prepare.py" "$(starter_path)" "$@"
 }
 
-results=$bench_cache/results.json
+results=$bench_cache/results
 quick=''
 if [ "${1-}" = --quick ]; then
-  quick=--quick results=$bench_cache/results-quick.json
+  quick=--quick results=$bench_cache/results-quick
   shift
 fi
 
