@@ -210,15 +210,21 @@ def output_of(*command):
                           text=True).stdout.strip()
 
 
+def describe_commit():
+    """Of the program's sources: what else has changed is of no concern."""
+    sources = [f":/{folder}" for folder in ["core", "cli", "shaders", "meson.build"]]
+    dirty = output_of("git", "status", "--porcelain", "--", *sources)
+    return output_of("git", "describe", "--always") + ("-dirty" if dirty else "")
+
+
 def describe_versions():
     names = ["torch", "transformers", "onnxruntime", "openvino", "ncnn", "numpy", "pillow"]
     code = "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"
     versions = dict(zip(names, output_of(PYTHON, "-c", code, *names).split()))
     devices = json.loads(output_of(PROGRAM, "devices", "--json"))
     driver = next((device["driver"] for device in devices if device["id"] == "cpu"), "")
-    commit = output_of("git", "describe", "--always", "--dirty")
     return versions | {"python": sys.version.split()[0],
-                       "vitreous": f"{commit}, device cpu: {driver}"}
+                       "vitreous": f"{describe_commit()}, device cpu: {driver}"}
 
 
 def is_agreed(folder):
