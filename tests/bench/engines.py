@@ -3,8 +3,9 @@
 
     engines.py ENGINE CASE ATTENTION
 
-is a process that lives as long as its case is measured: for each number N that it reads it runs
-N + 1 times and writes the seconds of all but the first as a JSON array.  ATTENTION is "none" or
+is a process that lives as long as its case is measured.  It writes a line when it is ready; then
+for each number N that it reads it runs N + 1 times and writes the seconds of all but the first as a
+JSON array.  ATTENTION is "none" or
 "all": of which layers the engine is to answer with the matrices.
 
 An engine imports its library when it is made: each process has but one.
@@ -148,6 +149,7 @@ def leave(status):
 
 def main(name, case, attention):
     engine = ENGINES[name](case, attention)
+    print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(time_runs(engine, int(line))), flush=True)
     leave(0)

@@ -40,11 +40,10 @@ class Effort:
 def take_turns(contestants, rounds, n_runs):
     """Times each in every round, so that what disturbs one disturbs all; then ends them."""
     seconds = {name: [] for name in contestants}
-    with processes.quiet():
-        for turn in range(rounds):
-            order = list(contestants) if turn % 2 == 0 else list(reversed(contestants))
-            for name in order:
-                seconds[name] += contestants[name].run(n_runs)
+    for turn in range(rounds):
+        order = list(contestants) if turn % 2 == 0 else list(reversed(contestants))
+        for name in order:
+            seconds[name] += contestants[name].run(n_runs)
     return {name: {"seconds": seconds[name], "peak_bytes": contestant.stop(),
                    "flops": getattr(contestant, "flops", 0)}
             for name, contestant in contestants.items()}
@@ -76,10 +75,11 @@ def check_overlays(folders):
 def measure_on_cpu(effort, attention, peers):
     results = {}
     for case in effort.cases:
-        contestants = {"vitreous": Vitreous(case, attention)}
-        contestants |= {name: Worker(name, case, attention) for name in peers}
         n_runs = min(effort.max_runs, cases.CASES[case][2])
-        results[case] = take_turns(contestants, effort.rounds, n_runs)
+        with processes.quiet():
+            contestants = {"vitreous": Vitreous(case, attention)}
+            contestants |= {name: Worker(name, case, attention) for name in peers}
+            results[case] = take_turns(contestants, effort.rounds, n_runs)
     return results
 
 
@@ -98,9 +98,10 @@ def measure_lavapipe(effort):
         return {}
     results = {}
     for case in effort.vulkan_cases:
-        contestants = {"vitreous": Vitreous(case, device="vulkan", env=env),
-                       "ncnn-vulkan": Worker("ncnn-vulkan", case, env=env)}
-        results[case] = take_turns(contestants, min(effort.rounds, 3), 1)
+        with processes.quiet():
+            contestants = {"vitreous": Vitreous(case, device="vulkan", env=env),
+                           "ncnn-vulkan": Worker("ncnn-vulkan", case, env=env)}
+            results[case] = take_turns(contestants, min(effort.rounds, 3), 1)
     return results
 
 

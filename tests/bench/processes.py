@@ -90,6 +90,7 @@ class Worker:
         self.process = subprocess.Popen(
             [PYTHON, HERE / "engines.py", name, case, attention], env=os.environ | env, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process.stdout.readline()  # it is ready: no other is disturbed by its loading
 
     def run(self, n_runs):
         """Seconds of each run, after one that is not counted."""
