@@ -14,7 +14,7 @@
  *   memory.c          blocks of device memory, budget
  *   pipeline.c        shader + constants → pipeline, made once
  *   pipeline-cache.c  file in the user's cache; any mismatch is a miss
- *   stream.c          submissions, two that take turns; the timeline
+ *   stream.c          submissions, a ring of them; the timeline
  *   dispatch.c        recording one kernel
  *   barrier.c         barriers from what kernels and copies read and write
  *   transfer.c        staging, upload and download in pieces

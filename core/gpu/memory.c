@@ -42,6 +42,18 @@ heap_bytes_left (VtrVulkanDevice *self, guint heap)
   return size > used ? size - used : 0;
 }
 
+guint64
+vtr_block_bytes_left (VtrVulkanDevice *device)
+{
+  const VkPhysicalDeviceMemoryProperties *memory = &device->physical.memory;
+  guint64 left = 0;
+
+  for (guint i = 0; i < memory->memoryHeapCount; i++)
+    if (memory->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
+      left = MAX (left, heap_bytes_left (device, i));
+  return left;
+}
+
 static VkResult
 allocate (VtrVulkanDevice *self, VtrBlock *block, guint32 type, guint64 n_bytes)
 {

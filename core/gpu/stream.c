@@ -40,6 +40,7 @@ submission_init (VtrSubmission *self, VtrVulkanDevice *device, GError **error)
 static void
 submission_finish (VtrSubmission *self, VtrVulkanDevice *device)
 {
+  g_array_unref (self->readbacks);
   vtr_block_free (device, self->staging);
   device->vk.vkDestroyQueryPool (device->handle, self->queries, NULL);
   device->vk.vkDestroyDescriptorPool (device->handle, self->descriptors, NULL);
@@ -100,8 +101,34 @@ vtr_vulkan_stream_wait_for (VtrVulkanStream *self, guint64 value, GError **error
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (self->submissions); i++)
     if (self->submissions[i].done <= value && !(self->recording && i == self->current))
-      vtr_timing_collect (self, &self->submissions[i]);
+      {
+        vtr_timing_collect (self, &self->submissions[i]);
+        vtr_transfer_collect (&self->submissions[i]);
+      }
   return TRUE;
+}
+
+/*
+ * The value to wait for before one more submission begins.  The last one may stay under way
+ * whatever it is, those before it as long as all together are no more work than
+ * VtrDevice's flops_ahead, and one less than the ring has.
+ */
+static guint64
+value_to_begin (const VtrVulkanStream *self)
+{
+  const guint n = VTR_STREAM_N_SUBMISSIONS;
+  const guint64 oldest = self->submissions[(self->current + 1) % n].done;
+  double flops = self->submissions[self->current].flops;
+
+  for (guint i = 1; i < n - 1; i++)
+    {
+      const VtrSubmission *before = &self->submissions[(self->current + n - i) % n];
+
+      flops += before->flops;
+      if (flops > self->parent.device->flops_ahead)
+        return MAX (before->done, oldest);
+    }
+  return oldest;
 }
 
 VtrSubmission *
@@ -116,9 +143,9 @@ vtr_vulkan_stream_begin (VtrVulkanStream *self, GError **error)
   if (self->recording)
     return &self->submissions[self->current];
 
-  const guint next = (self->current + 1) % G_N_ELEMENTS (self->submissions);
+  const guint next = (self->current + 1) % VTR_STREAM_N_SUBMISSIONS;
   VtrSubmission *submission = &self->submissions[next];
-  if (!vtr_vulkan_stream_wait_for (self, submission->done, error) ||
+  if (!vtr_vulkan_stream_wait_for (self, value_to_begin (self), error) ||
       !VTR_VK (device, ResetCommandPool, (device->handle, submission->pool, 0), error) ||
       !VTR_VK (device, ResetDescriptorPool, (device->handle, submission->descriptors, 0), error) ||
       !VTR_VK (device, BeginCommandBuffer, (submission->commands, &info), error))
@@ -126,6 +153,7 @@ vtr_vulkan_stream_begin (VtrVulkanStream *self, GError **error)
 
   submission->n_dispatches = 0;
   submission->staging_used = 0;
+  g_array_set_size (submission->readbacks, 0);
   self->current = next;
   self->recording = TRUE;
   vtr_barrier_full (self, submission->commands);
@@ -173,11 +201,17 @@ vtr_vulkan_stream_submit (VtrVulkanStream *self, GError **error)
   if (!self->recording)
     return TRUE;
 
+  vtr_transfer_end (self, submission);
+  submission->flops = self->parent.flops;
+  self->parent.flops = 0.0;
   self->recording = FALSE;
   if (!VTR_VK (self->device, EndCommandBuffer, (submission->commands), error) ||
       !check (self, submit_locked (self, submission->commands, self->submitted + 1),
               "vkQueueSubmit", error))
-    return FALSE;
+    {
+      g_array_set_size (submission->readbacks, 0);
+      return FALSE;
+    }
   submission->done = ++self->submitted;
   return TRUE;
 }
@@ -190,13 +224,24 @@ vtr_vulkan_stream_flush (VtrStream *stream, GError **error)
   return vtr_vulkan_stream_submit ((VtrVulkanStream *) stream, error);
 }
 
+/* What was not handed out by now is lost: its place may be gone. */
+static void
+forget_readbacks (VtrVulkanStream *self)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->submissions); i++)
+    g_array_set_size (self->submissions[i].readbacks, 0);
+}
+
 static gboolean
 vtr_vulkan_stream_wait (VtrStream *stream, GError **error)
 {
   VtrVulkanStream *self = (VtrVulkanStream *) stream;
+  const gboolean submitted = vtr_vulkan_stream_submit (self, error);
+  const gboolean waited =
+      vtr_vulkan_stream_wait_for (self, self->submitted, submitted ? error : NULL);
 
-  return vtr_vulkan_stream_submit (self, error) &&
-         vtr_vulkan_stream_wait_for (self, self->submitted, error);
+  forget_readbacks (self);
+  return submitted && waited;
 }
 
 static void
@@ -205,6 +250,7 @@ vtr_vulkan_stream_free (VtrStream *stream)
   VtrVulkanStream *self = (VtrVulkanStream *) stream;
   VtrVulkanDevice *device = self->device;
 
+  forget_readbacks (self);
   /* A lost device has nothing to wait for. */
   if (self->timeline != VK_NULL_HANDLE)
     vtr_vulkan_stream_wait_for (self, self->submitted, NULL);
@@ -219,7 +265,7 @@ static const VtrStreamClass stream_class = {
   .free = vtr_vulkan_stream_free,
   .dispatch = vtr_vulkan_dispatch,
   .write = vtr_transfer_write,
-  .read = vtr_transfer_read,
+  .read_later = vtr_transfer_read_later,
   .flush = vtr_vulkan_stream_flush,
   .wait = vtr_vulkan_stream_wait,
 };
@@ -248,9 +294,13 @@ vtr_vulkan_stream_new (VtrDevice *device, GError **error)
   self->parent.klass = &stream_class;
   self->device = VTR_VULKAN_DEVICE (device);
   self->accesses = g_array_new (FALSE, FALSE, sizeof (VtrAccess));
-  if (!vtr_vulkan_device_is_alive (self->device, error) || !create_timeline (self, error) ||
-      !submission_init (&self->submissions[0], self->device, error) ||
-      !submission_init (&self->submissions[1], self->device, error))
+  for (guint i = 0; i < G_N_ELEMENTS (self->submissions); i++)
+    self->submissions[i].readbacks = g_array_new (FALSE, FALSE, sizeof (VtrReadback));
+
+  gboolean ok = vtr_vulkan_device_is_alive (self->device, error) && create_timeline (self, error);
+  for (guint i = 0; ok && i < G_N_ELEMENTS (self->submissions); i++)
+    ok = submission_init (&self->submissions[i], self->device, error);
+  if (!ok)
     {
       vtr_vulkan_stream_free (&self->parent);
       return NULL;

@@ -92,8 +92,8 @@ vtr_transfer_write (VtrStream *stream,
 }
 
 /* Makes what was copied into the staging visible to the host once the submission is done. */
-static void
-record_host_barrier (VtrVulkanStream *self, VkCommandBuffer commands)
+void
+vtr_transfer_end (VtrVulkanStream *self, VtrSubmission *submission)
 {
   const VkMemoryBarrier barrier = {
     .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
@@ -101,18 +101,31 @@ record_host_barrier (VtrVulkanStream *self, VkCommandBuffer commands)
     .dstAccessMask = VK_ACCESS_HOST_READ_BIT,
   };
 
-  self->device->vk.vkCmdPipelineBarrier (commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
-                                         VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0,
-                                         NULL);
+  if (submission->readbacks->len > 0)
+    self->device->vk.vkCmdPipelineBarrier (submission->commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
+                                           VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0,
+                                           NULL);
+}
+
+void
+vtr_transfer_collect (VtrSubmission *submission)
+{
+  for (guint i = 0; i < submission->readbacks->len; i++)
+    {
+      const VtrReadback *readback = &g_array_index (submission->readbacks, VtrReadback, i);
+
+      memcpy (readback->data, submission->staging->mapped + readback->offset, readback->n_bytes);
+    }
+  g_array_set_size (submission->readbacks, 0);
 }
 
 gboolean
-vtr_transfer_read (VtrStream *stream,
-                   const VtrTensor *src,
-                   gsize offset,
-                   gpointer data,
-                   gsize n_bytes,
-                   GError **error)
+vtr_transfer_read_later (VtrStream *stream,
+                         const VtrTensor *src,
+                         gsize offset,
+                         gpointer data,
+                         gsize n_bytes,
+                         GError **error)
 {
   VtrVulkanStream *self = (VtrVulkanStream *) stream;
 
@@ -125,12 +138,10 @@ vtr_transfer_read (VtrStream *stream,
         return FALSE;
       const VtrAccess from = access_tensor (src, offset + done, piece, FALSE);
       const VtrAccess to = access_staging (submission, piece, TRUE);
+      const VtrReadback readback = { (guint8 *) data + done, to.begin, piece };
       copy (self, submission, &from, &to);
-      record_host_barrier (self, submission->commands);
+      g_array_append_val (submission->readbacks, readback);
       use_staging (submission, piece);
-      if (!vtr_stream_wait (stream, error))
-        return FALSE;
-      memcpy ((guint8 *) data + done, submission->staging->mapped + to.begin, piece);
       done += piece;
     }
   return TRUE;

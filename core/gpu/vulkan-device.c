@@ -105,6 +105,12 @@ vtr_vulkan_device_block_free (VtrDevice *device, gpointer block)
   vtr_block_free (VTR_VULKAN_DEVICE (device), block);
 }
 
+static guint64
+vtr_vulkan_device_bytes_left (VtrDevice *device)
+{
+  return vtr_block_bytes_left (VTR_VULKAN_DEVICE (device));
+}
+
 static void
 vtr_vulkan_device_finalize (GObject *object)
 {
@@ -130,6 +136,7 @@ vtr_vulkan_device_class_init (VtrVulkanDeviceClass *klass)
   klass->block_new = vtr_vulkan_device_block_new;
   klass->block_free = vtr_vulkan_device_block_free;
   klass->stream_new = vtr_vulkan_stream_new;
+  klass->bytes_left = vtr_vulkan_device_bytes_left;
 }
 
 static void
@@ -166,6 +173,22 @@ find_physical_device (VtrVulkanDevice *self, guint index, GError **error)
   return TRUE;
 }
 
+/*
+ * What keeps each kind of device busy.  A GPU computes one run while the host prepares and
+ * uploads the next; a software driver would only share its processors with itself.
+ */
+static const struct
+{
+  guint n_runs;
+  guint batch_tokens;
+  double flops_ahead;
+} paces[] = {
+  [VTR_DEVICE_GPU] = { 2, 12288, 2e11 },
+  [VTR_DEVICE_INTEGRATED_GPU] = { 2, 4096, 2e10 },
+  [VTR_DEVICE_VIRTUAL_GPU] = { 2, 4096, 2e10 },
+  [VTR_DEVICE_SOFTWARE] = { 1, 0, 2e9 },
+};
+
 static void
 take_limits (VtrVulkanDevice *self, guint index)
 {
@@ -177,6 +200,9 @@ take_limits (VtrVulkanDevice *self, guint index)
   device->max_block_bytes = vtr_gpu_limits_block_bytes (&self->physical);
   device->max_tensor_bytes = MIN (self->limits.max_storage_range, device->max_block_bytes);
   device->f16 = self->limits.storage_f16 ? VTR_F16_ACTIVATIONS : VTR_F16_NOTHING;
+  device->n_runs = paces[device->info->kind].n_runs;
+  device->batch_tokens = paces[device->info->kind].batch_tokens;
+  device->flops_ahead = paces[device->info->kind].flops_ahead;
 }
 
 static gboolean

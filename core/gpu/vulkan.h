@@ -131,6 +131,9 @@ VtrBlock *vtr_block_new (VtrVulkanDevice *device,
                          GError **error);
 void vtr_block_free (VtrVulkanDevice *device, VtrBlock *self);
 
+/* Bytes left for tensors in the device's own memory. */
+guint64 vtr_block_bytes_left (VtrVulkanDevice *device);
+
 /* ---- pipeline.c ---- */
 
 gboolean vtr_pipelines_init (VtrVulkanDevice *self, GError **error);
@@ -155,6 +158,17 @@ void vtr_pipeline_cache_save (VtrVulkanDevice *self);
 #define VTR_SUBMISSION_MAX_DISPATCHES 256
 #define VTR_STREAM_STAGING_BYTES ((gsize) 8 << 20) /* of each submission */
 
+/* Enough that the pixels of a batch fit into the staging of some, and work into others. */
+#define VTR_STREAM_N_SUBMISSIONS 8
+
+/* What is in the staging for the host. */
+typedef struct
+{
+  gpointer data; /* where it is to go */
+  gsize offset;  /* into the staging */
+  gsize n_bytes;
+} VtrReadback;
+
 /* What is recorded, submitted and waited for together. */
 typedef struct
 {
@@ -164,9 +178,11 @@ typedef struct
   guint n_dispatches;
   VtrBlock *staging; /* NULL until the first transfer */
   gsize staging_used;
+  GArray *readbacks;   /* VtrReadback; due when it is finished */
   VkQueryPool queries; /* null until the first timed dispatch */
   guint n_timed;
   VtrKernel timed[VTR_SUBMISSION_MAX_DISPATCHES];
+  double flops;
   guint64 done; /* the timeline has this value when it is finished */
 } VtrSubmission;
 
@@ -184,8 +200,8 @@ typedef struct
   VtrStream parent;
   VtrVulkanDevice *device; /* parent.device */
   VkSemaphore timeline;
-  guint64 submitted; /* value of the last submission */
-  VtrSubmission submissions[2];
+  guint64 submitted;                                   /* value of the last submission */
+  VtrSubmission submissions[VTR_STREAM_N_SUBMISSIONS]; /* a ring */
   guint current;
   gboolean recording;
   GArray *accesses;                             /* VtrAccess since the last barrier */
@@ -238,12 +254,18 @@ gboolean vtr_transfer_write (VtrStream *stream,
                              gconstpointer data,
                              gsize n_bytes,
                              GError **error);
-gboolean vtr_transfer_read (VtrStream *stream,
-                            const VtrTensor *src,
-                            gsize offset,
-                            gpointer data,
-                            gsize n_bytes,
-                            GError **error);
+gboolean vtr_transfer_read_later (VtrStream *stream,
+                                  const VtrTensor *src,
+                                  gsize offset,
+                                  gpointer data,
+                                  gsize n_bytes,
+                                  GError **error);
+
+/* Ends a submission that has readbacks. */
+void vtr_transfer_end (VtrVulkanStream *self, VtrSubmission *submission);
+
+/* Hands out the readbacks of a finished submission. */
+void vtr_transfer_collect (VtrSubmission *submission);
 
 /* ---- timing.c ---- */
 

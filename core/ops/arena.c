@@ -188,6 +188,26 @@ vtr_arena_commit (VtrArena *self, GError **error)
   return TRUE;
 }
 
+gboolean
+vtr_arena_take_over (VtrArena *self, VtrArena *other)
+{
+  g_return_val_if_fail (!self->committed && self->device == other->device, FALSE);
+
+  if (!other->committed || self->blocks->len != other->blocks->len)
+    return FALSE;
+  for (guint i = 0; i < self->blocks->len; i++)
+    if (g_array_index (self->blocks, Block, i).n_bytes !=
+        g_array_index (other->blocks, Block, i).n_bytes)
+      return FALSE;
+
+  for (guint i = 0; i < self->blocks->len; i++)
+    g_array_index (self->blocks, Block, i).memory =
+        g_steal_pointer (&g_array_index (other->blocks, Block, i).memory);
+  self->committed = TRUE;
+  other->committed = FALSE;
+  return TRUE;
+}
+
 VtrDevice *
 vtr_arena_get_device (const VtrArena *self)
 {

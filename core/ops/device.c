@@ -19,9 +19,12 @@ vtr_device_class_init (VtrDeviceClass *klass)
   G_OBJECT_CLASS (klass)->finalize = vtr_device_finalize;
 }
 
+/* What holds for a processor; GPUs have more to say. */
 static void
 vtr_device_init (VtrDevice *self)
 {
+  self->n_runs = 1;
+  self->flops_ahead = 2e9;
   g_mutex_init (&self->lock);
 }
 
@@ -42,6 +45,12 @@ const VtrDeviceInfo *
 vtr_device_get_info (VtrDevice *self)
 {
   return self->info;
+}
+
+guint64
+vtr_device_get_bytes_left (VtrDevice *self)
+{
+  return G_TYPE_INSTANCE_GET_CLASS (self, VTR_TYPE_DEVICE, VtrDeviceClass)->bytes_left (self);
 }
 
 guint64

@@ -55,6 +55,9 @@ struct _VtrDevice
   gsize max_tensor_bytes; /* most one tensor may have, so that a kernel can bind it whole */
   gsize max_block_bytes;  /* most one allocation may have */
   VtrF16Use f16;
+  guint n_runs;        /* how many runs under way at once keep it busy all the time */
+  guint batch_tokens;  /* about as many tokens in a batch fill it; 0: a single picture does */
+  double flops_ahead;  /* a guess of what it does in some 50 ms: see vtr_stream_advance () */
   gint64 bytes_in_use; /* by live arenas; under lock */
   gint64 peak_bytes;   /* its maximum since the last reset; under lock */
   GMutex lock;
@@ -72,7 +75,12 @@ struct _VtrDeviceClass
   void (*block_free) (VtrDevice *self, gpointer block);
 
   VtrStream *(*stream_new) (VtrDevice *self, GError **error);
+
+  /* Bytes that blocks can still have where kernels reach them fast. */
+  guint64 (*bytes_left) (VtrDevice *self);
 };
+
+guint64 vtr_device_get_bytes_left (VtrDevice *self);
 
 /* Bytes in use now, and at most since vtr_device_reset_peak (). */
 guint64 vtr_device_get_peak_bytes (VtrDevice *self);
@@ -102,6 +110,10 @@ guint64 vtr_arena_get_bytes (const VtrArena *self);
 /* Allocates all that was planned; VTR_ERROR_OUT_OF_MEMORY says how much was wanted. */
 gboolean vtr_arena_commit (VtrArena *self, GError **error);
 
+/* Instead of that, takes the memory of @other, what is in it included.  FALSE, and nothing done,
+ * unless the blocks of both are of the same sizes. */
+gboolean vtr_arena_take_over (VtrArena *self, VtrArena *other);
+
 VtrDevice *vtr_arena_get_device (const VtrArena *self);
 gpointer vtr_arena_get_block (const VtrArena *self, guint block);
 
@@ -123,12 +135,12 @@ typedef struct
                      gconstpointer data,
                      gsize n_bytes,
                      GError **error);
-  gboolean (*read) (VtrStream *self,
-                    const VtrTensor *src,
-                    gsize offset,
-                    gpointer data,
-                    gsize n_bytes,
-                    GError **error);
+  gboolean (*read_later) (VtrStream *self,
+                          const VtrTensor *src,
+                          gsize offset,
+                          gpointer data,
+                          gsize n_bytes,
+                          GError **error);
   gboolean (*flush) (VtrStream *self, GError **error);
   gboolean (*wait) (VtrStream *self, GError **error);
 } VtrStreamClass;
@@ -146,6 +158,7 @@ struct _VtrStream
   const VtrStreamClass *klass;
   VtrDevice *device;  /* owned reference */
   gboolean timing;    /* whether dispatches are timed; may be set between submissions */
+  double flops;       /* recorded since the last submission, with which it begins at 0 again */
   VtrTimings timings; /* complete after vtr_stream_wait () */
 };
 
@@ -174,7 +187,18 @@ gboolean vtr_stream_write (VtrStream *self,
                            gsize n_bytes,
                            GError **error);
 
-/* Submits what was recorded, waits, and copies out of @src. */
+/*
+ * Copies out of @src, in order with the kernels.  @data has it after the next
+ * vtr_stream_wait () and must stay until then, also if anything fails in between.
+ */
+gboolean vtr_stream_read_later (VtrStream *self,
+                                const VtrTensor *src,
+                                gsize offset,
+                                gpointer data,
+                                gsize n_bytes,
+                                GError **error);
+
+/* The same, and waits. */
 gboolean vtr_stream_read (VtrStream *self,
                           const VtrTensor *src,
                           gsize offset,
@@ -182,10 +206,18 @@ gboolean vtr_stream_read (VtrStream *self,
                           gsize n_bytes,
                           GError **error);
 
-/* Submits what was recorded and returns; at most two submissions are ever in flight. */
+/* Submits what was recorded and returns. */
 gboolean vtr_stream_flush (VtrStream *self, GError **error);
 
-/* Submits what was recorded and waits for all of it. */
+/*
+ * To be called where work may be cut: submits what was recorded once it is enough to be worth it.
+ * What is under way is bounded, so this and all else that records may wait: while one submission is
+ * recorded, one of any size goes on, and others before it as long as all are no more work than
+ * VtrDevice's flops_ahead.  So a fast device never runs dry, and a slow one stops soon.
+ */
+gboolean vtr_stream_advance (VtrStream *self, GError **error);
+
+/* Submits what was recorded and waits for all that was submitted. */
 gboolean vtr_stream_wait (VtrStream *self, GError **error);
 
 void vtr_stream_reset_timings (VtrStream *self);

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+/* A submission is worth its costs if it has this share of what may be under way. */
+#define SUBMISSION_SHARE (1.0 / 64)
+
 VtrStream *
 vtr_stream_new (VtrDevice *device, GError **error)
 {
@@ -86,6 +89,7 @@ vtr_stream_dispatch (VtrStream *self,
 
   if (!self->klass->dispatch (self, kernel, tensors, n_tensors, params, params_size, error))
     return FALSE;
+  self->flops += flops;
   if (self->timing)
     {
       self->timings.calls[kernel]++;
@@ -120,6 +124,19 @@ vtr_stream_write (VtrStream *self,
 }
 
 gboolean
+vtr_stream_read_later (VtrStream *self,
+                       const VtrTensor *src,
+                       gsize offset,
+                       gpointer data,
+                       gsize n_bytes,
+                       GError **error)
+{
+  g_return_val_if_fail (range_is_inside (src, offset, n_bytes), FALSE);
+
+  return self->klass->read_later (self, src, offset, data, n_bytes, error);
+}
+
+gboolean
 vtr_stream_read (VtrStream *self,
                  const VtrTensor *src,
                  gsize offset,
@@ -127,15 +144,23 @@ vtr_stream_read (VtrStream *self,
                  gsize n_bytes,
                  GError **error)
 {
-  g_return_val_if_fail (range_is_inside (src, offset, n_bytes), FALSE);
+  const gboolean ok = vtr_stream_read_later (self, src, offset, data, n_bytes, error);
 
-  return self->klass->read (self, src, offset, data, n_bytes, error);
+  /* Also after a failure: @data may be gone when the caller is. */
+  return vtr_stream_wait (self, ok ? error : NULL) && ok;
 }
 
 gboolean
 vtr_stream_flush (VtrStream *self, GError **error)
 {
   return self->klass->flush (self, error);
+}
+
+gboolean
+vtr_stream_advance (VtrStream *self, GError **error)
+{
+  return self->flops < SUBMISSION_SHARE * self->device->flops_ahead ||
+         vtr_stream_flush (self, error);
 }
 
 gboolean

@@ -291,8 +291,8 @@ vtr_forward (VtrStream *stream,
     {
       if (!attend (&self, layer, error) || !feed_forward (&self, layer, error))
         return FALSE;
-      /* A submission a block keeps each below a GPU's watchdog and lets us stop between two. */
-      if (!vtr_stream_flush (stream, error) ||
+      /* Submissions of one large block or some small ones stay below a GPU's watchdog. */
+      if (!vtr_stream_advance (stream, error) ||
           !vtr_progress_step (progress, (layer + 1.0) / arch->n_layers, "running the model", error))
         return FALSE;
     }

@@ -5,8 +5,8 @@
  * same sizes by CBLAS, each pair measured in turns, the minimum of each counting.  Prints time,
  * rate and ratio; fails where a ratio is below the floor of its row.
  *
- * The floors are some two thirds of what was measured when they were set, of a software driver less:
- * they let noise pass, not a kernel that has lost its vectors or its threads.
+ * The floors are some two thirds of what was measured when they were set, of a software driver
+ * less: they let noise pass, not a kernel that has lost its vectors or its threads.
  */
 #include "cpu/cpu.h"
 #include "gpu/gpu.h"

@@ -4,6 +4,7 @@
 #include "gpu-fixture.h"
 #include "gpu/vulkan.h"
 
+#include <math.h>
 #include <string.h>
 
 static void
@@ -34,13 +35,14 @@ commit (VtrArena *arena)
   g_assert_no_error (error);
 }
 
-/* More than both submissions' staging together, in ranges that fit nothing. */
+/* More than the staging of all submissions together, in ranges that fit nothing. */
 static void
 test_transfer (void)
 {
   g_autoptr (VtrDevice) device = gpu_fixture_open ();
   g_autoptr (GError) error = NULL;
-  const gsize n_bytes = 2 * VTR_STREAM_STAGING_BYTES + VTR_STREAM_STAGING_BYTES / 2 + 4;
+  const gsize n_bytes =
+      VTR_STREAM_N_SUBMISSIONS * VTR_STREAM_STAGING_BYTES + VTR_STREAM_STAGING_BYTES / 2 + 4;
   const gsize cut = 1234567;
   g_autofree guint8 *in = g_malloc (n_bytes);
   g_autofree guint8 *out = g_malloc0 (n_bytes);
@@ -106,6 +108,98 @@ test_order (void)
   gpu_rotation_turn (&rotation, stream, &error);
   g_assert_no_error (error);
   gpu_rotation_check (&rotation, stream, 1);
+
+  vtr_stream_free (stream);
+  gpu_rotation_finish (&rotation);
+}
+
+/* Each reads what was there at its place in the order, and gets it when the stream is waited for.
+ */
+static void
+test_read_later (void)
+{
+  g_autoptr (VtrDevice) device = gpu_fixture_open ();
+  g_autoptr (GError) error = NULL;
+  float first[3 * VTR_STREAM_N_SUBMISSIONS] = { 0.0f };
+  GpuRotation rotation;
+
+  if (device == NULL)
+    return;
+  VtrStream *stream = new_stream (device);
+  gpu_rotation_init (&rotation, device, 10);
+  commit (rotation.arena);
+  gpu_rotation_upload (&rotation, stream);
+  for (guint i = 0; i < G_N_ELEMENTS (first); i++)
+    {
+      vtr_stream_read_later (stream, &rotation.qkv, 0, &first[i], sizeof *first, &error);
+      gpu_rotation_turn (&rotation, stream, &error);
+      if (i % 2 == 1) /* more submissions than there are in the ring */
+        vtr_stream_flush (stream, &error);
+    }
+  vtr_stream_wait (stream, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (first); i++)
+    g_assert_cmpfloat_with_epsilon (first[i], cos (0.001 * i), 1e-5);
+
+  /* What cannot be read any more is left alone. */
+  vtr_stream_read_later (stream, &rotation.qkv, 0, &first[0], sizeof *first, &error);
+  g_assert_no_error (error);
+  first[0] = 7.0f;
+  vtr_vulkan_lose_at_submit (device);
+  g_assert_false (vtr_stream_wait (stream, NULL));
+  vtr_stream_free (stream);
+  g_assert_cmpfloat (first[0], ==, 7.0f);
+  gpu_rotation_finish (&rotation);
+}
+
+/* How many submissions are under way at most. */
+static guint64
+count_in_flight (VtrVulkanStream *stream)
+{
+  guint64 done = 0;
+
+  stream->device->vk.vkGetSemaphoreCounterValue (stream->device->handle, stream->timeline, &done);
+  return stream->submitted - done;
+}
+
+static void
+test_advance (void)
+{
+  g_autoptr (VtrDevice) device = gpu_fixture_open ();
+  g_autoptr (GError) error = NULL;
+  GpuRotation rotation;
+
+  if (device == NULL)
+    return;
+  VtrStream *stream = new_stream (device);
+  VtrVulkanStream *vulkan = (VtrVulkanStream *) stream;
+  gpu_rotation_init (&rotation, device, 100);
+  commit (rotation.arena);
+  gpu_rotation_upload (&rotation, stream);
+  vtr_stream_wait (stream, &error);
+
+  /* 1200 operations a turn: four of them are worth a submission. */
+  device->flops_ahead = 64 * 4800;
+  const guint64 before = vulkan->submitted;
+  for (guint i = 0; i < 40; i++)
+    {
+      gpu_rotation_turn (&rotation, stream, &error);
+      g_assert_cmpuint (count_in_flight (vulkan), <, VTR_STREAM_N_SUBMISSIONS);
+      vtr_stream_advance (stream, &error);
+    }
+  g_assert_cmpuint (vulkan->submitted - before, ==, 10);
+
+  /* More than may be ahead: each is submitted, and one goes on while the next is recorded. */
+  device->flops_ahead = 1000;
+  for (guint i = 0; i < 40; i++)
+    {
+      gpu_rotation_turn (&rotation, stream, &error);
+      g_assert_cmpuint (count_in_flight (vulkan), <=, i == 0 ? VTR_STREAM_N_SUBMISSIONS - 1 : 1);
+      vtr_stream_advance (stream, &error);
+    }
+  g_assert_cmpuint (vulkan->submitted - before, ==, 50);
+  g_assert_no_error (error);
+  gpu_rotation_check (&rotation, stream, 80);
 
   vtr_stream_free (stream);
   gpu_rotation_finish (&rotation);
@@ -282,6 +376,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/gpu/stream/transfer", test_transfer);
   g_test_add_func ("/gpu/stream/order", test_order);
+  g_test_add_func ("/gpu/stream/read-later", test_read_later);
+  g_test_add_func ("/gpu/stream/advance", test_advance);
   g_test_add_func ("/gpu/stream/barriers", test_barriers);
   g_test_add_func ("/gpu/stream/timing", test_timing);
   g_test_add_func ("/gpu/stream/threads", test_threads);
