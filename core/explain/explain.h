@@ -87,7 +87,8 @@ typedef struct
    * ()d later. */
   gboolean (*plan) (VtrExplainRun *run, GError **error);
 
-  /* After it: records its kernels, reads back, fills in run->explanations. */
+  /* After it: records its kernels and what it reads, waits for the stream once, and fills in
+   * run->explanations. */
   gboolean (*explain) (VtrExplainRun *run, GError **error);
 } VtrMethodKind;
 
@@ -100,6 +101,14 @@ const VtrMethodKind *vtr_method_get_kind (VtrMethod *self);
 VtrMethod *vtr_method_copy (VtrMethod *self);
 
 /* ---- run.c ---- */
+
+/* What an embedding and logits are read into; NULL for what the model has not got. */
+typedef struct
+{
+  float *embedding;
+  float *logits;
+  float *logits_distillation;
+} VtrOutputs;
 
 /* Pictures of one grid on their way through the model. */
 struct _VtrExplainRun
@@ -114,7 +123,9 @@ struct _VtrExplainRun
   guint n_inputs;
   VtrExplanation **explanations; /* [n_inputs], to be filled in */
   gpointer scratch;              /* the method's own */
-  VtrProgress progress;          /* of what follows the forward pass */
+  VtrOutputs outputs;
+  GPtrArray *buffers;   /* of the host, for what is read; live as long as the run */
+  VtrProgress progress; /* of what follows the forward pass */
 };
 
 /* ---- query.c ---- */
@@ -131,8 +142,15 @@ float *vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error)
 /* The pictures' pixels, one after the other. */
 gboolean vtr_explain_write_pixels (VtrExplainRun *run, GError **error);
 
-/* Embeddings and logits into the explanations; VTR_ERROR_BAD_VALUES if they are not finite. */
+/* Has a whole tensor read: its values are there once the stream was waited for.  Owned by the run.
+ */
+float *vtr_explain_read_later (VtrExplainRun *run, const VtrTensor *tensor, GError **error);
+
+/* Has embeddings and logits read. */
 gboolean vtr_explain_read_outputs (VtrExplainRun *run, GError **error);
+
+/* After waiting: puts them into the explanations; VTR_ERROR_BAD_VALUES if they are not finite. */
+gboolean vtr_explain_take_outputs (VtrExplainRun *run, GError **error);
 
 /* ---- matrix.c: VTR_EXPLAIN_MATRIX ---- */
 
@@ -143,6 +161,8 @@ typedef struct
 } VtrMatrixScratch;
 
 gboolean vtr_matrix_plan (VtrMatrixScratch *self, const VtrExplainRun *run, GError **error);
+
+/* Has the matrices read into the explanations. */
 gboolean vtr_matrix_read (const VtrMatrixScratch *self, VtrExplainRun *run, GError **error);
 
 /* ---- explanation.c: filling one in, before anybody else sees it ---- */

@@ -48,18 +48,20 @@ allocate_matrix (const VtrExplainRun *run, GError **error)
   return matrix;
 }
 
-/* Rows @first to @first + @count of one layer, [b][h][chunk][n], into the images' matrices. */
-static void
-scatter (VtrExplainRun *run,
-         float **matrices,
-         const float *probs,
-         guint index,
-         guint first,
-         guint count,
-         guint chunk)
+/* Has rows @first to @first + @count of one layer, which lie in [b][h][chunk][n], read into the
+ * images' matrices. */
+static gboolean
+read_rows (const VtrMatrixScratch *self,
+           VtrExplainRun *run,
+           float **matrices,
+           guint index,
+           guint first,
+           guint count,
+           GError **error)
 {
   const VtrSettings *settings = run->settings;
   const gsize n = run->plan->n_tokens;
+  const gsize chunk = self->rows.shape[1];
 
   for (guint image = 0; image < run->n_inputs; image++)
     for (guint i = 0; i < settings->n_heads; i++)
@@ -67,8 +69,12 @@ scatter (VtrExplainRun *run,
         const gsize from = ((gsize) image * run->arch->n_heads + settings->heads[i]) * chunk * n;
         const gsize to = (((gsize) index * settings->n_heads + i) * n + first) * n;
 
-        memcpy (matrices[image] + to, probs + from, (gsize) count * n * sizeof (float));
+        if (!vtr_stream_read_later (run->stream, &self->probs, from * sizeof (float),
+                                    matrices[image] + to, (gsize) count * n * sizeof (float),
+                                    error))
+          return FALSE;
       }
+  return TRUE;
 }
 
 static gboolean
@@ -82,7 +88,6 @@ read_layer (const VtrMatrixScratch *self,
   const guint n = run->plan->n_tokens;
   const guint chunk = self->rows.shape[1];
   g_autofree guint32 *rows = g_new (guint32, (gsize) run->n_inputs * chunk);
-  g_autofree float *probs = g_new (float, vtr_tensor_n_values (&self->probs));
 
   for (guint first = 0; first < n; first += chunk)
     {
@@ -94,12 +99,8 @@ read_layer (const VtrMatrixScratch *self,
                              error) ||
           !vtr_op_attention_rows (run->stream, &run->plan->qkv[layer], &run->plan->lse[layer],
                                   run->attention_scale, &self->rows, &self->probs, error) ||
-          !vtr_stream_read (run->stream, &self->probs, 0, probs, vtr_tensor_n_bytes (&self->probs),
-                            error))
-        return FALSE;
-      scatter (run, matrices, probs, index, first, MIN (chunk, n - first), chunk);
-
-      if (!vtr_progress_step (&run->progress,
+          !read_rows (self, run, matrices, index, first, MIN (chunk, n - first), error) ||
+          !vtr_progress_step (&run->progress,
                               (index + (double) first / n) / run->settings->n_layers,
                               "reading attention matrices", error))
         return FALSE;

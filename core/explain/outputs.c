@@ -15,6 +15,37 @@ vtr_explain_write_pixels (VtrExplainRun *run, GError **error)
   return TRUE;
 }
 
+float *
+vtr_explain_read_later (VtrExplainRun *run, const VtrTensor *tensor, GError **error)
+{
+  float *values = g_new (float, vtr_tensor_n_values (tensor));
+
+  g_ptr_array_add (run->buffers, values);
+  if (!vtr_stream_read_later (run->stream, tensor, 0, values, vtr_tensor_n_bytes (tensor), error))
+    return NULL;
+  return values;
+}
+
+/* TRUE also where the model has no such tensor. */
+static gboolean
+read_output (VtrExplainRun *run, const VtrTensor *tensor, float **values, GError **error)
+{
+  if (vtr_tensor_exists (tensor))
+    *values = vtr_explain_read_later (run, tensor, error);
+  return !vtr_tensor_exists (tensor) || *values != NULL;
+}
+
+gboolean
+vtr_explain_read_outputs (VtrExplainRun *run, GError **error)
+{
+  const VtrPlan *plan = run->plan;
+  VtrOutputs *outputs = &run->outputs;
+
+  return read_output (run, vtr_plan_get_embedding (plan), &outputs->embedding, error) &&
+         read_output (run, &plan->logits, &outputs->logits, error) &&
+         read_output (run, &plan->logits_distillation, &outputs->logits_distillation, error);
+}
+
 /* Copies row @image of a tensor [b][width]. */
 static float *
 copy_row (const float *values, const VtrTensor *tensor, guint image)
@@ -24,34 +55,19 @@ copy_row (const float *values, const VtrTensor *tensor, guint image)
   return g_memdup2 (values + image * width, width * sizeof (float));
 }
 
-static float *
-read_tensor (VtrExplainRun *run, const VtrTensor *tensor, GError **error)
-{
-  g_autofree float *values = g_new (float, vtr_tensor_n_values (tensor));
-
-  if (!vtr_stream_read (run->stream, tensor, 0, values, vtr_tensor_n_bytes (tensor), error))
-    return NULL;
-  return g_steal_pointer (&values);
-}
-
 /* DeiT's two heads answer with the mean of their logits. */
-static gboolean
-average_distillation (VtrExplainRun *run, float *logits, GError **error)
+static void
+average_distillation (VtrExplainRun *run)
 {
-  const VtrTensor *tensor = &run->plan->logits_distillation;
+  const VtrOutputs *outputs = &run->outputs;
 
-  if (!vtr_tensor_exists (tensor))
-    return TRUE;
-
-  g_autofree float *others = read_tensor (run, tensor, error);
-  if (others == NULL)
-    return FALSE;
-  for (gsize i = 0; i < vtr_tensor_n_values (tensor); i++)
-    logits[i] = (logits[i] + others[i]) / 2;
-  return TRUE;
+  if (outputs->logits_distillation == NULL)
+    return;
+  for (gsize i = 0; i < vtr_tensor_n_values (&run->plan->logits); i++)
+    outputs->logits[i] = (outputs->logits[i] + outputs->logits_distillation[i]) / 2;
 }
 
-/* Logits that are not finite mean weights or pixels the model cannot be right with, or numbers on
+/* Values that are not finite mean weights or pixels the model cannot be right with, or numbers on
  * the way that were too large for f16. */
 static gboolean
 check_finite (const VtrExplainRun *run, const float *values, gsize n_values, GError **error)
@@ -69,32 +85,24 @@ check_finite (const VtrExplainRun *run, const float *values, gsize n_values, GEr
 }
 
 gboolean
-vtr_explain_read_outputs (VtrExplainRun *run, GError **error)
+vtr_explain_take_outputs (VtrExplainRun *run, GError **error)
 {
-  const VtrTensor *embedding_tensor = vtr_plan_get_embedding (run->plan);
-  const VtrTensor *logits_tensor = &run->plan->logits;
-  g_autofree float *embedding = read_tensor (run, embedding_tensor, error);
-  g_autofree float *logits = NULL;
+  const VtrTensor *embedding = vtr_plan_get_embedding (run->plan);
+  const VtrTensor *logits = &run->plan->logits;
+  const VtrOutputs *outputs = &run->outputs;
 
-  if (embedding == NULL ||
-      !check_finite (run, embedding, vtr_tensor_n_values (embedding_tensor), error))
+  if (!check_finite (run, outputs->embedding, vtr_tensor_n_values (embedding), error))
     return FALSE;
-  if (vtr_tensor_exists (logits_tensor))
-    {
-      logits = read_tensor (run, logits_tensor, error);
-      if (logits == NULL || !average_distillation (run, logits, error))
-        return FALSE;
-    }
-
+  average_distillation (run);
   for (guint image = 0; image < run->n_inputs; image++)
     {
       VtrExplanation *explanation = run->explanations[image];
 
-      vtr_explanation_take_embedding (explanation, copy_row (embedding, embedding_tensor, image),
-                                      embedding_tensor->shape[1]);
-      if (logits != NULL)
-        vtr_explanation_take_logits (explanation, copy_row (logits, logits_tensor, image),
-                                     logits_tensor->shape[1]);
+      vtr_explanation_take_embedding (explanation, copy_row (outputs->embedding, embedding, image),
+                                      embedding->shape[1]);
+      if (outputs->logits != NULL)
+        vtr_explanation_take_logits (explanation, copy_row (outputs->logits, logits, image),
+                                     logits->shape[1]);
     }
   return TRUE;
 }

@@ -179,20 +179,14 @@ add_layer_maps (const VtrExplainRun *run,
   vtr_explanation_take_summary (explanation, make_fused_map (run, heads, layer));
 }
 
-/* Reads the answer of one layer, all heads and tokens, and keeps the asked heads and the patches.
- */
-static gboolean
-read_layer (RawScratch *scratch, VtrExplainRun *run, guint index, float **attention, GError **error)
+/* Of the answer of one layer, [b][h][n], keeps the asked heads and the patches. */
+static void
+take_layer (VtrExplainRun *run, guint index, const float *values, float **attention)
 {
   const VtrSettings *settings = run->settings;
   const guint n_heads = run->arch->n_heads;
   const guint n_tokens = run->plan->n_tokens;
   const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
-  const VtrTensor *answer = &scratch->answers[index];
-  g_autofree float *values = g_new (float, vtr_tensor_n_values (answer));
-
-  if (!vtr_stream_read (run->stream, answer, 0, values, vtr_tensor_n_bytes (answer), error))
-    return FALSE;
 
   for (guint image = 0; image < run->n_inputs; image++)
     {
@@ -205,7 +199,6 @@ read_layer (RawScratch *scratch, VtrExplainRun *run, guint index, float **attent
                 n_patches * sizeof (float));
       add_layer_maps (run, run->explanations[image], heads, settings->layers[index]);
     }
-  return TRUE;
 }
 
 static gboolean
@@ -215,12 +208,22 @@ raw_explain (VtrExplainRun *run, GError **error)
   const VtrSettings *settings = run->settings;
   const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
   g_autofree float **attention = g_new (float *, run->n_inputs);
+  g_autofree float **answers = g_new0 (float *, settings->n_layers);
 
   if (!write_query (scratch, run, error))
     return FALSE;
   for (guint i = 0; i < settings->n_layers; i++)
-    if (!record_layer (scratch, run, i, error))
-      return FALSE;
+    {
+      if (!record_layer (scratch, run, i, error))
+        return FALSE;
+      answers[i] = vtr_explain_read_later (run, &scratch->answers[i], error);
+      if (answers[i] == NULL || !vtr_stream_advance (run->stream, error) ||
+          !vtr_progress_step (&run->progress, (i + 1.0) / settings->n_layers, "reading attention",
+                              error))
+        return FALSE;
+    }
+  if (!vtr_stream_wait (run->stream, error))
+    return FALSE;
 
   for (guint image = 0; image < run->n_inputs; image++)
     {
@@ -228,10 +231,7 @@ raw_explain (VtrExplainRun *run, GError **error)
       vtr_explanation_take_attention (run->explanations[image], attention[image]);
     }
   for (guint i = 0; i < settings->n_layers; i++)
-    if (!read_layer (scratch, run, i, attention, error) ||
-        !vtr_progress_step (&run->progress, (i + 1.0) / settings->n_layers, "reading attention",
-                            error))
-      return FALSE;
+    take_layer (run, i, answers[i], attention);
   return TRUE;
 }
 

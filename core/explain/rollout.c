@@ -109,7 +109,7 @@ step (VtrExplainRun *run, guint layer, const VtrTensor *r, const VtrTensor *next
       !vtr_op_rollout_cutoff (run->stream, &rollout_layer, n_discarded, &scratch->rollout, error))
     return FALSE;
   return vtr_op_rollout_step (run->stream, &rollout_layer, r, &scratch->rollout, next, error) &&
-         vtr_stream_flush (run->stream, error);
+         vtr_stream_advance (run->stream, error);
 }
 
 static void
@@ -129,11 +129,11 @@ rollout_explain (VtrExplainRun *run, GError **error)
 {
   Scratch *scratch = run->scratch;
   const VtrSettings *settings = run->settings;
-  g_autofree float *rows = vtr_explain_make_query_weights (run, error);
+  g_autofree float *query = vtr_explain_make_query_weights (run, error);
   guint now = 0;
 
-  if (rows == NULL || !vtr_stream_write (run->stream, &scratch->r[0], 0, rows,
-                                         vtr_tensor_n_bytes (&scratch->r[0]), error))
+  if (query == NULL || !vtr_stream_write (run->stream, &scratch->r[0], 0, query,
+                                          vtr_tensor_n_bytes (&scratch->r[0]), error))
     return FALSE;
 
   for (guint i = settings->n_layers; i-- > 0; now = 1 - now)
@@ -142,8 +142,8 @@ rollout_explain (VtrExplainRun *run, GError **error)
                             "following attention", error))
       return FALSE;
 
-  if (!vtr_stream_read (run->stream, &scratch->r[now], 0, rows,
-                        vtr_tensor_n_bytes (&scratch->r[now]), error))
+  const float *rows = vtr_explain_read_later (run, &scratch->r[now], error);
+  if (rows == NULL || !vtr_stream_wait (run->stream, error))
     return FALSE;
   for (guint image = 0; image < run->n_inputs; image++)
     add_map (run, run->explanations[image], rows + (gsize) image * run->plan->n_tokens);

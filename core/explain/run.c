@@ -20,7 +20,8 @@ typedef struct
   VtrProgress progress;
 } Job;
 
-/* With the plan committed: all the device has to do for these pictures. */
+/* With the plan committed: all the device has to do for these pictures, waited for once, at the
+ * end of the method. */
 static gboolean
 compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **error)
 {
@@ -35,12 +36,13 @@ compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **
       !vtr_explain_read_outputs (run, error))
     return FALSE;
 
-  run->progress = vtr_progress_part (&whole, FORWARD_SHARE, matrices ? 0.9 : 1.0);
-  if (!vtr_method_get_kind (job->method)->explain (run, error))
+  run->progress = vtr_progress_part (&whole, FORWARD_SHARE, 0.9);
+  if (matrices && !vtr_matrix_read (matrix, run, error))
     return FALSE;
 
-  run->progress = vtr_progress_part (&whole, 0.9, 1.0);
-  return !matrices || vtr_matrix_read (matrix, run, error);
+  run->progress = vtr_progress_part (&whole, matrices ? 0.9 : FORWARD_SHARE, 1.0);
+  return vtr_method_get_kind (job->method)->explain (run, error) &&
+         vtr_explain_take_outputs (run, error);
 }
 
 static gboolean
@@ -118,6 +120,7 @@ explain_batch (Job *job,
                              session->precision, settings->layers, settings->n_layers,
                              settings->heads, settings->n_heads);
 
+  run.buffers = g_ptr_array_new_with_free_func (g_free);
   const gboolean ok = plan_and_compute (job, &run, error);
   for (guint i = 0; i < n_inputs; i++)
     vtr_explanation_set_bytes (explanations[i], vtr_arena_get_bytes (run.plan->arena),
@@ -125,6 +128,7 @@ explain_batch (Job *job,
   if (!ok)
     clear_explanations (&run);
   vtr_plan_free (run.plan);
+  g_ptr_array_unref (run.buffers);
   g_free (run.scratch);
   return ok;
 }
