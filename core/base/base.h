@@ -71,6 +71,7 @@ typedef enum
   VTR_DEBUG_TIMING = 1 << 3,     /* log the time of every kernel */
   VTR_DEBUG_DUMP = 1 << 4,       /* log statistics of every tensor written */
   VTR_DEBUG_LIMITS_MIN = 1 << 5, /* pretend to be the smallest device Vulkan allows */
+  VTR_DEBUG_OVERLAP = 1 << 6,    /* two runs at once on any device */
 } VtrDebugFlags;
 
 VtrDebugFlags vtr_debug_flags (void);

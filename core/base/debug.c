@@ -10,6 +10,7 @@ vtr_debug_flags (void)
     { "validate", VTR_DEBUG_VALIDATE }, { "sync", VTR_DEBUG_SYNC },
     { "gpuav", VTR_DEBUG_GPUAV },       { "timing", VTR_DEBUG_TIMING },
     { "dump", VTR_DEBUG_DUMP },         { "limits-min", VTR_DEBUG_LIMITS_MIN },
+    { "overlap", VTR_DEBUG_OVERLAP },
   };
 
   if (g_once_init_enter (&once))

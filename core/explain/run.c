@@ -20,7 +20,7 @@ typedef struct
   VtrProgress progress;
 } Job;
 
-/* With the plan committed: all the device has to do for these pictures, waited for once, at the
+/* With memory for the plan: all the device has to do for these pictures, waited for once, at the
  * end of the method. */
 static gboolean
 compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **error)
@@ -29,8 +29,7 @@ compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **
   const VtrProgress forward = vtr_progress_part (&whole, 0.0, FORWARD_SHARE);
   const gboolean matrices = job->flags & VTR_EXPLAIN_MATRIX;
 
-  if (!vtr_plan_upload (run->plan, run->stream, run->model, error) ||
-      !vtr_explain_write_pixels (run, error) ||
+  if (!vtr_explain_write_pixels (run, error) ||
       !vtr_forward (run->stream, run->model, job->session->weights, run->plan,
                     job->settings.temperature, &forward, error) ||
       !vtr_explain_read_outputs (run, error))
@@ -45,21 +44,23 @@ compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **
          vtr_explain_take_outputs (run, error);
 }
 
+/* What the method and the flags need besides the forward pass. */
 static gboolean
-plan_and_compute (Job *job, VtrExplainRun *run, GError **error)
+plan_rest (Job *job, VtrExplainRun *run, VtrMatrixScratch *matrix, GError **error)
 {
-  VtrMatrixScratch matrix;
-
   if (!vtr_method_get_kind (job->method)->plan (run, error))
     return FALSE;
-  if ((job->flags & VTR_EXPLAIN_MATRIX) && !vtr_matrix_plan (&matrix, run, error))
-    return FALSE;
-  g_debug ("Plan for %u × %u patches, batch %u: %.1f MiB", run->plan->n_rows, run->plan->n_columns,
-           run->n_inputs, (double) vtr_arena_get_bytes (run->plan->arena) / (1 << 20));
-  if (!vtr_arena_commit (run->plan->arena, error))
-    return FALSE;
+  return !(job->flags & VTR_EXPLAIN_MATRIX) || vtr_matrix_plan (matrix, run, error);
+}
 
-  const gboolean ok = compute (job, run, &matrix, error);
+static gboolean
+plan_and_compute (Job *job, VtrExplainRun *run, VtrSlot *slot, GError **error)
+{
+  VtrMatrixScratch matrix;
+  const gboolean ok = plan_rest (job, run, &matrix, error) &&
+                      vtr_slot_begin (&job->session->slots, slot, run->plan, run->model, error) &&
+                      compute (job, run, &matrix, error);
+
   /* Also after a failure: what was recorded must not outlive the plan. */
   return vtr_stream_wait (run->stream, ok ? error : NULL) && ok;
 }
@@ -82,20 +83,20 @@ make_keep (const Job *job)
   return keep;
 }
 
-/* Explains @n_inputs pictures of one grid in one batch. */
 static gboolean
-explain_batch (Job *job,
-               VtrInput *const *inputs,
-               guint n_inputs,
-               VtrExplanation **explanations,
-               GError **error)
+explain_in_slot (Job *job,
+                 VtrSlot *slot,
+                 VtrInput *const *inputs,
+                 guint n_inputs,
+                 VtrExplanation **explanations,
+                 GError **error)
 {
   VtrSession *session = job->session;
   const VtrArch *arch = vtr_model_get_arch (session->model);
   const VtrSettings *settings = &job->settings;
   g_autofree gboolean *keep = make_keep (job);
   VtrExplainRun run = {
-    .stream = session->stream,
+    .stream = slot->stream,
     .model = session->model,
     .arch = arch,
     .settings = settings,
@@ -107,7 +108,6 @@ explain_batch (Job *job,
                                    (double) (job->n_done + n_inputs) / job->n_inputs),
   };
 
-  vtr_device_reset_peak (session->device);
   run.plan = vtr_plan_new (session->device, session->model, session->precision,
                            vtr_input_get_n_rows (inputs[0]), vtr_input_get_n_columns (inputs[0]),
                            n_inputs, keep, error);
@@ -121,40 +121,83 @@ explain_batch (Job *job,
                              settings->heads, settings->n_heads);
 
   run.buffers = g_ptr_array_new_with_free_func (g_free);
-  const gboolean ok = plan_and_compute (job, &run, error);
+  const gboolean ok = plan_and_compute (job, &run, slot, error);
   for (guint i = 0; i < n_inputs; i++)
     vtr_explanation_set_bytes (explanations[i], vtr_arena_get_bytes (run.plan->arena),
                                vtr_device_get_peak_bytes (session->device));
   if (!ok)
     clear_explanations (&run);
-  vtr_plan_free (run.plan);
+  vtr_slot_end (&session->slots, slot, run.plan, ok);
   g_ptr_array_unref (run.buffers);
   g_free (run.scratch);
   return ok;
 }
 
-/* Whether a picture of that many patches could be explained: plans and allocates, computes nothing.
- */
+static gboolean
+is_out_of_memory (const GError *error)
+{
+  return g_error_matches (error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY);
+}
+
+/* Explains @n_inputs pictures of one grid in one batch; beside other runs where there is memory for
+ * all, else alone. */
+static gboolean
+explain_batch (Job *job,
+               VtrInput *const *inputs,
+               guint n_inputs,
+               VtrExplanation **explanations,
+               GError **error)
+{
+  VtrSlots *slots = &job->session->slots;
+  VtrSlot *slot = vtr_slots_take (slots);
+  const gboolean crowded = !slot->alone;
+  g_autoptr (GError) local_error = NULL;
+  gboolean ok = explain_in_slot (job, slot, inputs, n_inputs, explanations, &local_error);
+
+  vtr_slots_give (slots, slot);
+  if (is_out_of_memory (local_error) && crowded)
+    {
+      g_info ("A batch of %u is computed alone: %s", n_inputs, local_error->message);
+      g_clear_error (&local_error);
+      slot = vtr_slots_take_alone (slots);
+      ok = explain_in_slot (job, slot, inputs, n_inputs, explanations, &local_error);
+      vtr_slots_give (slots, slot);
+    }
+  if (!ok)
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  return ok;
+}
+
+/* All that @n_inputs pictures of a grid take, planned but not allocated; NULL if it cannot be. */
+static VtrPlan *
+make_plan (Job *job, guint n_rows, guint n_columns, guint n_inputs)
+{
+  VtrSession *session = job->session;
+  g_autofree gboolean *keep = make_keep (job);
+  VtrMatrixScratch matrix;
+  VtrExplainRun run = {
+    .model = session->model,
+    .arch = vtr_model_get_arch (session->model),
+    .settings = &job->settings,
+    .n_inputs = n_inputs,
+    .plan = vtr_plan_new (session->device, session->model, session->precision, n_rows, n_columns,
+                          n_inputs, keep, NULL),
+  };
+
+  if (run.plan != NULL && !plan_rest (job, &run, &matrix, NULL))
+    g_clear_pointer (&run.plan, vtr_plan_free);
+  g_free (run.scratch);
+  return run.plan;
+}
+
+/* Whether a picture of that many patches could be explained: allocates, computes nothing. */
 static gboolean
 would_fit (Job *job, guint n_rows, guint n_columns)
 {
-  VtrSession *session = job->session;
-  const VtrArch *arch = vtr_model_get_arch (session->model);
-  g_autofree gboolean *keep = make_keep (job);
-  VtrExplainRun run = {
-    .stream = session->stream,
-    .model = session->model,
-    .arch = arch,
-    .settings = &job->settings,
-    .n_inputs = 1,
-    .plan = vtr_plan_new (session->device, session->model, session->precision, n_rows, n_columns, 1,
-                          keep, NULL),
-  };
-  const gboolean fits = run.plan != NULL && vtr_method_get_kind (job->method)->plan (&run, NULL) &&
-                        vtr_arena_commit (run.plan->arena, NULL);
+  VtrPlan *plan = make_plan (job, n_rows, n_columns, 1);
+  const gboolean fits = plan != NULL && vtr_arena_commit (plan->arena, NULL);
 
-  vtr_plan_free (run.plan);
-  g_free (run.scratch);
+  vtr_plan_free (plan);
   return fits;
 }
 
@@ -195,9 +238,9 @@ explain_group (Job *job,
       job->n_done += n_inputs;
       return TRUE;
     }
-  if (!g_error_matches (local_error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY) || n_inputs == 1)
+  if (!is_out_of_memory (local_error) || n_inputs == 1)
     {
-      if (g_error_matches (local_error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY))
+      if (is_out_of_memory (local_error))
         advise_size (job, inputs[0], local_error);
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
@@ -276,7 +319,6 @@ vtr_session_explain (VtrSession *self,
   g_return_val_if_fail (n_inputs >= 1 && n_inputs <= VTR_MAX_BATCH, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
   g_autoptr (VtrMethod) copy = vtr_method_copy (method);
   g_autoptr (GPtrArray) results =
       g_ptr_array_new_with_free_func ((GDestroyNotify) vtr_explanation_unref);
@@ -303,4 +345,43 @@ vtr_session_explain (VtrSession *self,
       g_ptr_array_add (results, explanations[i]);
   vtr_settings_clear (&job.settings);
   return ok ? g_steal_pointer (&results) : NULL;
+}
+
+/* Bytes of all that @n_inputs pictures of a grid take; the most there can be if it cannot be. */
+static guint64
+count_bytes (Job *job, guint n_rows, guint n_columns, guint n_inputs)
+{
+  VtrPlan *plan = make_plan (job, n_rows, n_columns, n_inputs);
+  const guint64 n_bytes = plan != NULL ? vtr_arena_get_bytes (plan->arena) : G_MAXUINT64;
+
+  vtr_plan_free (plan);
+  return n_bytes;
+}
+
+guint
+vtr_session_suggest_batch (VtrSession *self,
+                           VtrMethod *method,
+                           guint n_rows,
+                           guint n_columns,
+                           VtrExplainFlags flags)
+{
+  g_return_val_if_fail (self != NULL && method != NULL, 1);
+  g_return_val_if_fail (n_rows > 0 && n_columns > 0, 1);
+
+  const guint64 n_tokens =
+      vtr_arch_n_prefix (vtr_model_get_arch (self->model)) + (guint64) n_rows * n_columns;
+  Job job = { .session = self, .method = method, .flags = flags };
+  guint batch = (guint) CLAMP (self->device->batch_tokens / n_tokens, 1, VTR_MAX_BATCH);
+
+  /* What is wrong with the method is told by vtr_session_explain (). */
+  if (batch > 1 && vtr_settings_init (&job.settings, method, self->model, NULL))
+    {
+      const guint64 left =
+          vtr_device_get_bytes_left (self->device) + vtr_slots_get_bytes (&self->slots);
+
+      while (batch > 1 && count_bytes (&job, n_rows, n_columns, batch) > left / self->slots.n_slots)
+        batch = (batch + 1) / 2;
+    }
+  vtr_settings_clear (&job.settings);
+  return batch;
 }

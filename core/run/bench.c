@@ -5,7 +5,7 @@
 
 /* Pixels in -1..1, the range normalised pictures have; the same at every run. */
 static gboolean
-write_noise (VtrSession *self, const VtrPlan *plan, GError **error)
+write_noise (VtrStream *stream, const VtrPlan *plan, GError **error)
 {
   const gsize n_values = vtr_tensor_n_values (&plan->pixels);
   g_autofree float *pixels = g_new (float, n_values);
@@ -13,19 +13,22 @@ write_noise (VtrSession *self, const VtrPlan *plan, GError **error)
 
   for (gsize i = 0; i < n_values; i++)
     pixels[i] = (float) g_rand_double_range (rand, -1.0, 1.0);
-  return vtr_stream_write (self->stream, &plan->pixels, 0, pixels, n_values * sizeof (float),
-                           error);
+  return vtr_stream_write (stream, &plan->pixels, 0, pixels, n_values * sizeof (float), error);
 }
 
 /* One forward pass from start to end; its wall time in seconds, or a negative number with @error
  * set. */
 static double
-time_forward (VtrSession *self, const VtrPlan *plan, const VtrProgress *progress, GError **error)
+time_forward (VtrSession *self,
+              VtrStream *stream,
+              const VtrPlan *plan,
+              const VtrProgress *progress,
+              GError **error)
 {
   const gint64 start = g_get_monotonic_time ();
 
-  if (!vtr_forward (self->stream, self->model, self->weights, plan, 1.0, progress, error) ||
-      !vtr_stream_wait (self->stream, error))
+  if (!vtr_forward (stream, self->model, self->weights, plan, 1.0, progress, error) ||
+      !vtr_stream_wait (stream, error))
     return -1.0;
   return (double) (g_get_monotonic_time () - start) * 1e-6;
 }
@@ -73,6 +76,7 @@ collect_timings (const VtrTimings *timings, guint *n_ops)
 /* A run not counted, the counted ones, and one more with every kernel timed. */
 static gboolean
 measure (VtrSession *self,
+         VtrStream *stream,
          const VtrPlan *plan,
          guint n_runs,
          const VtrProgress *progress,
@@ -82,26 +86,26 @@ measure (VtrSession *self,
   const double share = 1.0 / (n_runs + 2);
   VtrProgress part = vtr_progress_part (progress, 0.0, share);
 
-  if (time_forward (self, plan, &part, error) < 0)
+  if (time_forward (self, stream, plan, &part, error) < 0)
     return FALSE;
   benchmark->n_runs = n_runs;
   benchmark->run_seconds = g_new0 (double, n_runs);
   for (guint run = 0; run < n_runs; run++)
     {
       part = vtr_progress_part (progress, (run + 1) * share, (run + 2) * share);
-      benchmark->run_seconds[run] = time_forward (self, plan, &part, error);
+      benchmark->run_seconds[run] = time_forward (self, stream, plan, &part, error);
       if (benchmark->run_seconds[run] < 0)
         return FALSE;
     }
   summarise_runs (benchmark);
 
   part = vtr_progress_part (progress, 1.0 - share, 1.0);
-  self->stream->timing = TRUE;
-  vtr_stream_reset_timings (self->stream);
-  const gboolean timed = time_forward (self, plan, &part, error) >= 0;
-  self->stream->timing = FALSE;
+  stream->timing = TRUE;
+  vtr_stream_reset_timings (stream);
+  const gboolean timed = time_forward (self, stream, plan, &part, error) >= 0;
+  stream->timing = FALSE;
   if (timed)
-    benchmark->ops = collect_timings (&self->stream->timings, &benchmark->n_ops);
+    benchmark->ops = collect_timings (&stream->timings, &benchmark->n_ops);
   return timed;
 }
 
@@ -124,30 +128,29 @@ vtr_session_benchmark (VtrSession *self,
 
   const VtrArch *arch = vtr_model_get_arch (self->model);
   const VtrProgress whole = vtr_progress_whole (progress, progress_data, cancellable);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
   g_autofree gboolean *keep = g_new (gboolean, arch->n_layers);
   g_autoptr (VtrBenchmark) benchmark = g_new0 (VtrBenchmark, 1);
 
   for (guint layer = 0; layer < arch->n_layers; layer++)
     keep[layer] = capture;
-  vtr_device_reset_peak (self->device);
 
   VtrPlan *plan = vtr_plan_new (self->device, self->model, self->precision, n_rows, n_columns,
                                 batch, keep, error);
   if (plan == NULL)
     return NULL;
 
-  const gboolean ok = vtr_arena_commit (plan->arena, error) &&
-                      vtr_plan_upload (plan, self->stream, self->model, error) &&
-                      write_noise (self, plan, error) &&
-                      measure (self, plan, n_runs, &whole, benchmark, error);
+  VtrSlot *slot = vtr_slots_take_alone (&self->slots);
+  const gboolean ok = vtr_slot_begin (&self->slots, slot, plan, self->model, error) &&
+                      write_noise (slot->stream, plan, error) &&
+                      measure (self, slot->stream, plan, n_runs, &whole, benchmark, error);
 
   benchmark->flops = vtr_forward_flops (arch, n_rows * n_columns, batch);
   benchmark->planned_bytes = vtr_arena_get_bytes (plan->arena);
   benchmark->peak_bytes = vtr_device_get_peak_bytes (self->device);
   /* What a failed run left in the stream must not outlive the plan. */
-  vtr_stream_wait (self->stream, NULL);
-  vtr_plan_free (plan);
+  vtr_stream_wait (slot->stream, NULL);
+  vtr_slot_end (&self->slots, slot, plan, FALSE);
+  vtr_slots_give (&self->slots, slot);
   return ok ? g_steal_pointer (&benchmark) : NULL;
 }
 

@@ -204,6 +204,21 @@ vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **err
   return TRUE;
 }
 
+static gboolean
+is_in_same_place (const VtrTensor *a, const VtrTensor *b)
+{
+  return a->n_dims == b->n_dims && a->block == b->block && a->offset == b->offset;
+}
+
+gboolean
+vtr_plan_take_over (VtrPlan *self, VtrPlan *used)
+{
+  return self->n_rows == used->n_rows && self->n_columns == used->n_columns &&
+         is_in_same_place (&self->positions, &used->positions) &&
+         is_in_same_place (&self->rope, &used->rope) &&
+         vtr_arena_take_over (self->arena, used->arena);
+}
+
 const VtrTensor *
 vtr_plan_get_embedding (const VtrPlan *self)
 {

@@ -8,7 +8,8 @@
  *   weights.c   a model's weights on a device
  *   plan.c      buffers of one run: what stays, what is shared, how many bytes
  *   forward.c   pixels → tokens → blocks → embedding and logits
- *   session.c   VtrSession: a model on a device, its stream and its last plan
+ *   slots.c     runs of a session side by side, what they keep for the next
+ *   session.c   VtrSession: a model on a device
  *   bench.c     timing a session
  *   verify*.c   comparing devices op by op (verify.h)
  */
@@ -113,6 +114,12 @@ void vtr_plan_free (VtrPlan *self);
 /* Uploads what depends on the grid alone: positions and RoPE. */
 gboolean vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **error);
 
+/*
+ * Takes the memory of a plan that has been used, where the grid and the layout are the same: what
+ * vtr_plan_upload () wrote is in it.  FALSE, and nothing done, if they are not.
+ */
+gboolean vtr_plan_take_over (VtrPlan *self, VtrPlan *used);
+
 /* The embedding that is reported: projected where there is a projection, else pooled. */
 const VtrTensor *vtr_plan_get_embedding (const VtrPlan *self);
 
@@ -134,13 +141,65 @@ float vtr_attention_scale (const VtrArch *arch, double temperature);
 /* 2·m·n·k of every product of one forward pass of @batch pictures, attention included. */
 double vtr_forward_flops (const VtrArch *arch, guint n_patches, guint batch);
 
+/* ---- slots.c ---- */
+
+#define VTR_MAX_SLOTS 2
+
+/* What a run has to itself while it goes on. */
+typedef struct
+{
+  VtrStream *stream;
+  VtrPlan *kept;   /* of the last run, with its memory; NULL for none, and during a run */
+  guint64 n_bytes; /* of the plan in use or kept; under lock */
+  gboolean busy;   /* under lock */
+  gboolean alone;  /* whether the run that has it keeps all others waiting */
+} VtrSlot;
+
+/* As many slots as runs keep the device busy; more runs wait for their turn. */
+typedef struct
+{
+  guint n_slots;
+  VtrSlot slots[VTR_MAX_SLOTS];
+  GMutex lock;
+  GCond changed; /* a slot was given back */
+  guint n_waiting_alone;
+} VtrSlots;
+
+/* Finish also after a failure. */
+gboolean vtr_slots_init (VtrSlots *self, VtrDevice *device, GError **error);
+void vtr_slots_finish (VtrSlots *self); /* waits for what the streams have to do */
+
+/* Waits for a slot. */
+VtrSlot *vtr_slots_take (VtrSlots *self);
+
+/* Waits until there are no other runs, gives back all memory that was kept, and lets no other run
+ * begin. */
+VtrSlot *vtr_slots_take_alone (VtrSlots *self);
+void vtr_slots_give (VtrSlots *self, VtrSlot *slot);
+
+/* Bytes of all plans in use or kept. */
+guint64 vtr_slots_get_bytes (VtrSlots *self);
+
+/*
+ * Gives a plan memory: that of the slot's last run where it fits exactly, else that is freed and
+ * new memory allocated and filled.  VTR_ERROR_OUT_OF_MEMORY may mean that other runs leave too
+ * little: taking the slot alone is worth a try then.
+ */
+gboolean
+vtr_slot_begin (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, VtrModel *model, GError **error);
+
+/* Takes the plan once its work is done; @keep: for the next run. */
+void vtr_slot_end (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, gboolean keep);
+
+/* Frees what is kept. */
+void vtr_slot_drop (VtrSlots *self, VtrSlot *slot);
+
 struct _VtrSession
 {
   GObject parent_instance;
   VtrDevice *device;
   VtrModel *model;
   VtrPrecision precision;
-  GMutex lock; /* one run at a time: guards what follows */
-  VtrStream *stream;
   VtrDeviceWeights *weights;
+  VtrSlots slots;
 };

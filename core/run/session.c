@@ -17,12 +17,11 @@ vtr_session_finalize (GObject *object)
 {
   VtrSession *self = (VtrSession *) object;
 
-  /* The stream waits for its work, which may still use the weights. */
-  vtr_stream_free (self->stream);
+  /* Streams wait for their work, which may still use the weights. */
+  vtr_slots_finish (&self->slots);
   vtr_device_weights_free (self->weights);
   g_clear_object (&self->model);
   g_clear_object (&self->device);
-  g_mutex_clear (&self->lock);
 
   G_OBJECT_CLASS (vtr_session_parent_class)->finalize (object);
 }
@@ -36,7 +35,7 @@ vtr_session_class_init (VtrSessionClass *klass)
 static void
 vtr_session_init (VtrSession *self)
 {
-  g_mutex_init (&self->lock);
+  (void) self;
 }
 
 /* Walked by vtr_precision_parse (). */
@@ -94,18 +93,19 @@ vtr_session_new (VtrDevice *device,
   g_return_val_if_fail (model != NULL, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
+  if (!check_precision (device, precision, error))
+    return NULL;
+
   const VtrProgress upload = vtr_progress_whole (progress, progress_data, cancellable);
   g_autoptr (VtrSession) self = g_object_new (VTR_TYPE_SESSION, NULL);
 
   self->device = g_object_ref (device);
   self->model = g_object_ref (model);
   self->precision = precision;
-  if (!check_precision (device, precision, error))
+  if (!vtr_slots_init (&self->slots, device, error))
     return NULL;
-  self->stream = vtr_stream_new (device, error);
-  if (self->stream == NULL)
-    return NULL;
-  self->weights = vtr_device_weights_new (self->stream, model, precision, &upload, error);
+  self->weights =
+      vtr_device_weights_new (self->slots.slots[0].stream, model, precision, &upload, error);
   if (self->weights == NULL)
     return NULL;
 
@@ -136,4 +136,12 @@ vtr_session_get_precision (VtrSession *self)
   g_return_val_if_fail (self != NULL, VTR_PRECISION_F32);
 
   return self->precision;
+}
+
+guint
+vtr_session_get_n_runs (VtrSession *self)
+{
+  g_return_val_if_fail (self != NULL, 1);
+
+  return self->slots.n_slots;
 }

@@ -39,6 +39,7 @@ embed (VtrSession *session, guint chunk, gsize *n_values)
 {
   const VtrArch *arch = vtr_model_get_arch (session->model);
   g_autofree gboolean *keep = g_new0 (gboolean, arch->n_layers);
+  VtrStream *stream = session->slots.slots[0].stream;
   g_autoptr (GError) error = NULL;
   VtrPlan *plan =
       vtr_plan_new (session->device, session->model, session->precision, 4, 4, BATCH, keep, &error);
@@ -50,15 +51,15 @@ embed (VtrSession *session, guint chunk, gsize *n_values)
     plan->hidden.shape[0] = chunk;
   vtr_arena_commit (plan->arena, &error);
   g_assert_no_error (error);
-  vtr_plan_upload (plan, session->stream, session->model, &error);
-  write_pixels (session->stream, &plan->pixels);
-  vtr_forward (session->stream, session->model, session->weights, plan, 1.0, NULL, &error);
+  vtr_plan_upload (plan, stream, session->model, &error);
+  write_pixels (stream, &plan->pixels);
+  vtr_forward (stream, session->model, session->weights, plan, 1.0, NULL, &error);
   g_assert_no_error (error);
 
   const VtrTensor *embedding = vtr_plan_get_embedding (plan);
   *n_values = vtr_tensor_n_values (embedding);
   float *values = g_new (float, *n_values);
-  vtr_stream_read (session->stream, embedding, 0, values, vtr_tensor_n_bytes (embedding), &error);
+  vtr_stream_read (stream, embedding, 0, values, vtr_tensor_n_bytes (embedding), &error);
   g_assert_no_error (error);
   vtr_plan_free (plan);
   return values;

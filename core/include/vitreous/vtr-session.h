@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  * VtrSession:
  *
  * A model on a device: its weights are uploaded once, then pictures are run.
- * A session may be used from several threads; its runs then take turns.
+ * A session may be used from several threads; as many runs as vtr_session_get_n_runs() says
+ * then go on at once, more take turns.
  */
 VTR_AVAILABLE_IN_0_1
 GType vtr_session_get_type (void);
@@ -87,6 +88,9 @@ typedef enum
  * Runs the model and explains each picture.  Where the device has too little
  * memory for all of them at once, they are computed in smaller batches.
  *
+ * The memory of a run is kept for the next one of the same grid and batch, until
+ * another needs it or the session goes.
+ *
  * Returns: (transfer full) (element-type VtrExplanation): @n_inputs explanations, in order
  */
 VTR_AVAILABLE_IN_0_1
@@ -99,6 +103,38 @@ GPtrArray *vtr_session_explain (VtrSession *self,
                                 gpointer progress_data,
                                 GCancellable *cancellable,
                                 GError **error);
+
+/**
+ * vtr_session_suggest_batch:
+ * @self: a session
+ * @method: how pictures are to be explained
+ * @n_rows: rows of patches of a picture
+ * @n_columns: columns of patches
+ * @flags: what else is to be kept
+ *
+ * How many pictures of a grid are best given to vtr_session_explain() together: as many as fill
+ * the device, and no more than it has memory for.
+ *
+ * Returns: 1..%VTR_MAX_BATCH
+ */
+VTR_AVAILABLE_IN_0_1
+guint vtr_session_suggest_batch (VtrSession *self,
+                                 VtrMethod *method,
+                                 guint n_rows,
+                                 guint n_columns,
+                                 VtrExplainFlags flags);
+
+/**
+ * vtr_session_get_n_runs:
+ * @self: a session
+ *
+ * How many threads that call vtr_session_explain() keep the device busy all the time: while it
+ * computes for one, the others upload and read back.  With more, some only wait.
+ *
+ * Returns: 1 or more
+ */
+VTR_AVAILABLE_IN_0_1
+guint vtr_session_get_n_runs (VtrSession *self);
 
 /**
  * VtrOpTiming:

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "session-fixture.h"
+
+static VtrInput *
+make_input (VtrModel *model, guint n)
+{
+  g_autoptr (GError) error = NULL;
+  guint8 pixels[4 * 8 * 8];
+
+  for (guint i = 0; i < sizeof pixels; i++)
+    pixels[i] = i % 4 == 3 ? 255 : (guint8) (i * (41 + n));
+  g_autoptr (VtrImage) image = vtr_image_new (8, 8, pixels, 4 * 8);
+  VtrInput *input = vtr_input_new (model, image, VTR_FIT_STRETCH, 6 + 2 * n, &error);
+  g_assert_no_error (error);
+  return input;
+}
+
+static VtrMethod *
+make_method (const char *name, const char *param, const char *value)
+{
+  g_autoptr (GError) error = NULL;
+  VtrMethod *method = vtr_method_new (name, &error);
+
+  vtr_method_set (method, "layers", "all", &error);
+  vtr_method_set (method, param, value, &error);
+  g_assert_no_error (error);
+  return method;
+}
+
+VtrSession *
+session_world_open (const SessionWorld *world)
+{
+  g_autoptr (GError) error = NULL;
+  VtrSession *session =
+      vtr_session_new (world->device, world->model, VTR_PRECISION_F32, NULL, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  return session;
+}
+
+/* The last method is asked for matrices, too. */
+static VtrExplainFlags
+flags_of (guint method)
+{
+  return method == N_METHODS - 1 ? VTR_EXPLAIN_MATRIX : VTR_EXPLAIN_DEFAULT;
+}
+
+VtrExplanation *
+session_world_explain (const SessionWorld *world,
+                       VtrSession *session,
+                       guint method,
+                       guint grid,
+                       VtrProgressFunc progress,
+                       gpointer data,
+                       GError **error)
+{
+  VtrInput *const inputs[] = { world->inputs[grid], world->inputs[grid] };
+  g_autoptr (GPtrArray) explanations =
+      vtr_session_explain (session, world->methods[method], inputs, G_N_ELEMENTS (inputs),
+                           flags_of (method), progress, data, NULL, error);
+
+  return explanations == NULL ? NULL : vtr_explanation_ref (g_ptr_array_index (explanations, 1));
+}
+
+gboolean
+session_world_init (SessionWorld *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  *self = (SessionWorld){ .device = gpu_fixture_open () };
+  if (self->device == NULL)
+    return FALSE;
+  self->fixture = fixture_new_dinov2 (FALSE);
+  self->model = fixture_open (self->fixture, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < N_GRIDS; i++)
+    self->inputs[i] = make_input (self->model, i);
+  self->methods[0] = make_method ("raw", "heads", "all");
+  self->methods[1] = make_method ("raw", "query", "mean");
+  self->methods[2] = make_method ("rollout", "discard-ratio", "0.5");
+  self->methods[3] = make_method ("raw", "heads", "1");
+
+  self->device->n_runs = 1;
+  for (guint method = 0; method < N_METHODS; method++)
+    for (guint grid = 0; grid < N_GRIDS; grid++)
+      {
+        g_autoptr (VtrSession) session = session_world_open (self);
+
+        self->expected[method][grid] =
+            session_world_explain (self, session, method, grid, NULL, NULL, &error);
+        g_assert_no_error (error);
+      }
+  return TRUE;
+}
+
+void
+session_world_clear (SessionWorld *self)
+{
+  for (guint i = 0; i < N_METHODS * N_GRIDS; i++)
+    vtr_explanation_unref (self->expected[i / N_GRIDS][i % N_GRIDS]);
+  for (guint i = 0; i < N_METHODS; i++)
+    g_object_unref (self->methods[i]);
+  for (guint i = 0; i < N_GRIDS; i++)
+    vtr_input_unref (self->inputs[i]);
+  g_object_unref (self->model);
+  /* All of it was given back. */
+  g_assert_cmpint (self->device->bytes_in_use, ==, 0);
+  g_object_unref (self->device);
+  fixture_free (self->fixture);
+  g_assert_cmpuint (vtr_vulkan_count_messages (), ==, 0);
+}
+
+static void
+assert_same_bits (const float *a, const float *b, gsize n)
+{
+  g_assert_true ((a == NULL) == (b == NULL));
+  if (a != NULL)
+    g_assert_cmpmem (a, n * sizeof (float), b, n * sizeof (float));
+}
+
+void
+session_world_compare (const SessionWorld *world,
+                       guint method,
+                       guint grid,
+                       const VtrExplanation *answer)
+{
+  const VtrExplanation *expected = world->expected[method][grid];
+  const gsize n_patches = (gsize) (3 + grid) * (3 + grid);
+  guint n, n_layers, n_heads, n_tokens;
+  const float *values = vtr_explanation_get_embedding (expected, &n);
+
+  assert_same_bits (vtr_explanation_get_embedding (answer, &n), values, n);
+  assert_same_bits (vtr_map_get_values (vtr_explanation_get_summary (answer)),
+                    vtr_map_get_values (vtr_explanation_get_summary (expected)), n_patches);
+  values = vtr_explanation_get_attention (expected, &n_layers, &n_heads);
+  assert_same_bits (vtr_explanation_get_attention (answer, &n_layers, &n_heads), values,
+                    (gsize) n_layers * n_heads * n_patches);
+  values = vtr_explanation_get_matrix (expected, &n_tokens);
+  assert_same_bits (vtr_explanation_get_matrix (answer, &n_tokens), values,
+                    (gsize) n_layers * n_heads * n_tokens * n_tokens);
+  g_assert_cmpuint (vtr_explanation_get_planned_bytes (answer), ==,
+                    vtr_explanation_get_planned_bytes (expected));
+}
+
+void
+session_world_check (const SessionWorld *world, VtrSession *session, guint method, guint grid)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VtrExplanation) answer =
+      session_world_explain (world, session, method, grid, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  session_world_compare (world, method, grid, answer);
+}
+
+static guint64 (*true_bytes_left) (VtrDevice *device);
+static guint64 bytes_left;
+
+static guint64
+get_bytes_left (G_GNUC_UNUSED VtrDevice *device)
+{
+  return bytes_left;
+}
+
+void
+session_world_set_bytes_left (SessionWorld *self, guint64 n_bytes)
+{
+  VtrDeviceClass *klass = G_TYPE_INSTANCE_GET_CLASS (self->device, VTR_TYPE_DEVICE, VtrDeviceClass);
+
+  if (true_bytes_left == NULL)
+    true_bytes_left = klass->bytes_left;
+  klass->bytes_left = get_bytes_left;
+  bytes_left = n_bytes;
+}
+
+void
+session_world_reset_bytes_left (SessionWorld *self)
+{
+  VtrDeviceClass *klass = G_TYPE_INSTANCE_GET_CLASS (self->device, VTR_TYPE_DEVICE, VtrDeviceClass);
+
+  klass->bytes_left = true_bytes_left;
+}
