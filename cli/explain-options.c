@@ -58,8 +58,8 @@ static const GOptionEntry entries[] = {
   { "save-matrix", 0, 0, G_OPTION_ARG_NONE, &given.save_matrix,
     "Write STEM.npz, with the whole attention matrices of the layers asked for in it.", NULL },
   { "batch", 0, 0, G_OPTION_ARG_INT, &given.batch,
-    "How many pictures are computed together, 1 to 32. Default: 8 on a GPU, 1 on a software "
-    "driver or with --save-matrix.", "N" },
+    "How many pictures are computed together, 1 to 32. Default: as many as fill a GPU, 1 on a "
+    "processor or with --save-matrix.", "N" },
   { "jobs", 0, 0, G_OPTION_ARG_INT, &given.jobs,
     "How many threads read and write pictures. Default: as many as there are processors.", "N" },
   { "recursive", 'r', 0, G_OPTION_ARG_NONE, &given.recursive,

@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * Many pictures, three things at once: threads decode and resize, the device computes, threads
- * write files.  What is under way is bounded, so memory does not grow with the pictures.
+ * Many pictures, several things at once: threads decode and resize, others upload and have the
+ * device compute, others write files.  What is under way is bounded, so memory does not grow with
+ * the pictures.
  *
- *        ┌────────── threads ─────────┐   ┌─ caller's thread ─┐   ┌── threads ──┐
+ *        ┌────────── threads ─────────┐   ┌──── threads ────┐   ┌── threads ──┐
  *   path → VtrImage → VtrInput → (in order, by batches) → VtrExplanation → STEM.*
  */
 #include "explain-options.h"

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/* The threads that decode pictures and write files. */
+#include "pipeline-private.h"
+#include "common.h"
+#include "recipe.h"
+#include "resume.h"
+
+void
+cli_pipeline_finish (Pipeline *self, Item *item, CliPictureStatus status, GError *error)
+{
+  g_mutex_lock (&self->lock);
+  if (item->state == STATE_PREPARING)
+    self->n_preparing--;
+  item->picture->status = status;
+  item->picture->error = error;
+  item->state = STATE_FINISHED;
+  self->decoded_bytes -= item->decoded_bytes;
+  self->n_under_way--;
+  g_cond_signal (&self->changed);
+  g_mutex_unlock (&self->lock);
+  g_clear_pointer (&item->input, vtr_input_unref);
+  g_clear_pointer (&item->explanation, vtr_explanation_unref);
+}
+
+static VtrInput *
+read_input (Pipeline *self, const char *path, GError **error)
+{
+  const CliExplainOptions *options = self->job->options;
+  g_autoptr (VtrImage) image = vtr_image_load (path, error);
+
+  if (image == NULL)
+    return NULL;
+  return vtr_input_new (self->job->model, image, options->fit, options->size, error);
+}
+
+static guint64
+bytes_of (const VtrInput *input)
+{
+  VtrImage *image = vtr_input_get_image (input);
+  guint width, height;
+
+  vtr_input_get_pixels (input, &width, &height);
+  return (guint64) vtr_image_get_width (image) * vtr_image_get_height (image) * 4 +
+         (guint64) width * height * 3 * sizeof (float);
+}
+
+static void
+prepare (Pipeline *self, Item *item)
+{
+  const CliPipelineJob *job = self->job;
+  CliPicture *picture = item->picture;
+  GError *error = NULL;
+
+  if (g_atomic_int_get (&self->stopping))
+    cli_pipeline_finish (self, item, CLI_PICTURE_OPEN, NULL);
+  else if (job->options->resume && cli_is_finished (picture, job->options, job->model))
+    {
+      picture->files = cli_files_of (picture->stem, job->options->write);
+      cli_pipeline_finish (self, item, CLI_PICTURE_SKIPPED, NULL);
+    }
+  else if ((item->input = read_input (self, picture->path, &error)) == NULL)
+    cli_pipeline_finish (self, item, CLI_PICTURE_FAILED, error);
+  else
+    {
+      g_mutex_lock (&self->lock);
+      item->decoded_bytes = bytes_of (item->input);
+      self->decoded_bytes += item->decoded_bytes;
+      self->largest_decoded = MAX (self->largest_decoded, item->decoded_bytes);
+      self->n_preparing--;
+      item->state = STATE_PREPARED;
+      g_cond_signal (&self->changed);
+      g_mutex_unlock (&self->lock);
+    }
+}
+
+static char **
+write_files (Pipeline *self, Item *item, GError **error)
+{
+  const CliExplainOptions *options = self->job->options;
+  g_autofree char *folder = g_path_get_dirname (item->picture->stem);
+  g_auto (GStrv) command = cli_recipe_new (options, self->job->model, item->picture->path);
+  g_autofree char *command_text = cli_recipe_to_text (command);
+  const VtrExportOptions export_options = {
+    .colormap = options->colormap,
+    .opacity = options->opacity,
+    .command = command_text,
+  };
+
+  if (!cli_make_folder (folder, error))
+    return NULL;
+  return vtr_export (item->explanation, item->picture->stem, options->write, &export_options,
+                     error);
+}
+
+static void
+write_out (Pipeline *self, Item *item)
+{
+  GError *error = NULL;
+
+  if (g_cancellable_is_cancelled (self->job->cancellable))
+    cli_pipeline_finish (self, item, CLI_PICTURE_OPEN, NULL);
+  else if ((item->picture->files = write_files (self, item, &error)) == NULL)
+    cli_pipeline_finish (self, item, CLI_PICTURE_FAILED, error);
+  else
+    cli_pipeline_finish (self, item, CLI_PICTURE_DONE, NULL);
+}
+
+void
+cli_pipeline_work (gpointer data, gpointer user_data)
+{
+  Item *item = data;
+
+  if (item->explanation == NULL)
+    prepare (user_data, item);
+  else
+    write_out (user_data, item);
+}
+
+/* Writing first, for it frees memory; then in order. */
+int
+cli_pipeline_compare_urgency (gconstpointer a, gconstpointer b, gpointer user_data)
+{
+  const Item *first = a;
+  const Item *second = b;
+  const gboolean first_writes = first->explanation != NULL;
+  const gboolean second_writes = second->explanation != NULL;
+
+  (void) user_data;
+  if (first_writes != second_writes)
+    return first_writes ? -1 : 1;
+  return first->index < second->index ? -1 : 1;
+}
+
+void
+cli_pipeline_write (Pipeline *self, Item *item, VtrExplanation *explanation)
+{
+  CliPicture *picture = item->picture;
+
+  picture->planned_bytes = vtr_explanation_get_planned_bytes (explanation);
+  picture->peak_bytes = vtr_explanation_get_peak_bytes (explanation);
+  picture->n_rows = vtr_input_get_n_rows (item->input);
+  picture->n_columns = vtr_input_get_n_columns (item->input);
+  g_mutex_lock (&self->lock);
+  item->explanation = vtr_explanation_ref (explanation);
+  item->state = STATE_WRITING;
+  g_mutex_unlock (&self->lock);
+  g_thread_pool_push (self->workers, item, NULL);
+}
