@@ -57,9 +57,11 @@ test_reuse (void)
   g_assert_false (is_as_expected (&world, session, 0));
   g_assert_true (kept_block (session) == block);
 
-  /* Another grid, and back: made anew. */
+  /* Another grid, and back: made anew; also one of as many patches. */
   session_world_check (&world, session, 0, 1);
   session_world_check (&world, session, 0, 0);
+  session_world_check (&world, session, 0, 1);
+  session_world_check (&world, session, 0, 3);
 
   /* A run that ends early keeps nothing. */
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();

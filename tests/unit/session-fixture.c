@@ -2,15 +2,18 @@
 #include "session-fixture.h"
 
 static VtrInput *
-make_input (VtrModel *model, guint n)
+make_input (VtrModel *model, guint grid)
 {
   g_autoptr (GError) error = NULL;
   guint8 pixels[4 * 8 * 8];
+  const gboolean wide = grid == N_GRIDS - 1;
+  const guint width = wide ? 16 : 8;
 
   for (guint i = 0; i < sizeof pixels; i++)
-    pixels[i] = i % 4 == 3 ? 255 : (guint8) (i * (41 + n));
-  g_autoptr (VtrImage) image = vtr_image_new (8, 8, pixels, 4 * 8);
-  VtrInput *input = vtr_input_new (model, image, VTR_FIT_STRETCH, 6 + 2 * n, &error);
+    pixels[i] = i % 4 == 3 ? 255 : (guint8) (i * (41 + grid));
+  g_autoptr (VtrImage) image = vtr_image_new (width, wide ? 4 : 8, pixels, 4 * width);
+  VtrInput *input = vtr_input_new (model, image, wide ? VTR_FIT_COVER : VTR_FIT_STRETCH,
+                                   wide ? 4 : 6 + 2 * grid, &error);
   g_assert_no_error (error);
   return input;
 }
@@ -28,11 +31,10 @@ make_method (const char *name, const char *param, const char *value)
 }
 
 VtrSession *
-session_world_open (const SessionWorld *world)
+session_world_open (const SessionWorld *self)
 {
   g_autoptr (GError) error = NULL;
-  VtrSession *session =
-      vtr_session_new (world->device, world->model, VTR_PRECISION_F32, NULL, NULL, NULL, &error);
+  VtrSession *session = vtr_session_new (self->device, self->model, NULL, NULL, NULL, &error);
 
   g_assert_no_error (error);
   return session;
@@ -46,7 +48,7 @@ flags_of (guint method)
 }
 
 VtrExplanation *
-session_world_explain (const SessionWorld *world,
+session_world_explain (const SessionWorld *self,
                        VtrSession *session,
                        guint method,
                        guint grid,
@@ -54,9 +56,9 @@ session_world_explain (const SessionWorld *world,
                        gpointer data,
                        GError **error)
 {
-  VtrInput *const inputs[] = { world->inputs[grid], world->inputs[grid] };
+  VtrInput *const inputs[] = { self->inputs[grid], self->inputs[grid] };
   g_autoptr (GPtrArray) explanations =
-      vtr_session_explain (session, world->methods[method], inputs, G_N_ELEMENTS (inputs),
+      vtr_session_explain (session, self->methods[method], inputs, G_N_ELEMENTS (inputs),
                            flags_of (method), progress, data, NULL, error);
 
   return explanations == NULL ? NULL : vtr_explanation_ref (g_ptr_array_index (explanations, 1));
@@ -119,13 +121,14 @@ assert_same_bits (const float *a, const float *b, gsize n)
 }
 
 void
-session_world_compare (const SessionWorld *world,
+session_world_compare (const SessionWorld *self,
                        guint method,
                        guint grid,
                        const VtrExplanation *answer)
 {
-  const VtrExplanation *expected = world->expected[method][grid];
-  const gsize n_patches = (gsize) (3 + grid) * (3 + grid);
+  const VtrExplanation *expected = self->expected[method][grid];
+  const gsize n_patches = (gsize) vtr_input_get_n_rows (self->inputs[grid]) *
+                          vtr_input_get_n_columns (self->inputs[grid]);
   guint n, n_layers, n_heads, n_tokens;
   const float *values = vtr_explanation_get_embedding (expected, &n);
 
@@ -143,14 +146,14 @@ session_world_compare (const SessionWorld *world,
 }
 
 void
-session_world_check (const SessionWorld *world, VtrSession *session, guint method, guint grid)
+session_world_check (const SessionWorld *self, VtrSession *session, guint method, guint grid)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (VtrExplanation) answer =
-      session_world_explain (world, session, method, grid, NULL, NULL, &error);
+      session_world_explain (self, session, method, grid, NULL, NULL, &error);
 
   g_assert_no_error (error);
-  session_world_compare (world, method, grid, answer);
+  session_world_compare (self, method, grid, answer);
 }
 
 static guint64 (*true_bytes_left) (VtrDevice *device);

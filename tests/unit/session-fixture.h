@@ -6,7 +6,7 @@
 #include "model-fixture.h"
 #include "run/run.h"
 
-#define N_GRIDS 3
+#define N_GRIDS 4
 #define N_METHODS 4
 
 typedef struct
@@ -14,7 +14,7 @@ typedef struct
   Fixture *fixture;
   VtrDevice *device;
   VtrModel *model;
-  VtrInput *inputs[N_GRIDS]; /* of 3 × 3, 4 × 4 and 5 × 5 patches */
+  VtrInput *inputs[N_GRIDS]; /* of 3 × 3, 4 × 4, 5 × 5 and 2 × 8 patches */
   VtrMethod *methods[N_METHODS];
   VtrExplanation *expected[N_METHODS][N_GRIDS]; /* each by a session of its own */
 } SessionWorld;
