@@ -156,6 +156,16 @@ test_suggest_batch (void)
   session_world_check (&world, session, 0, 0);
   g_assert_cmpuint (vtr_session_suggest_batch (session, world.methods[0], 3, 3, 0), ==, 2);
 
+  /* Two runs at once share what there is. */
+  world.device->n_runs = 2;
+  world.device->batch_tokens = 20;
+  VtrSession *shared = session_world_open (&world);
+  session_world_set_bytes_left (&world, 2 * one);
+  g_assert_cmpuint (vtr_session_suggest_batch (shared, world.methods[0], 3, 3, 0), ==, 1);
+  session_world_set_bytes_left (&world, 4 * one);
+  g_assert_cmpuint (vtr_session_suggest_batch (shared, world.methods[0], 3, 3, 0), ==, 2);
+  g_object_unref (shared);
+
   session_world_reset_bytes_left (&world);
   g_object_unref (session);
   session_world_clear (&world);

@@ -34,7 +34,8 @@ VtrSession *
 session_world_open (const SessionWorld *self)
 {
   g_autoptr (GError) error = NULL;
-  VtrSession *session = vtr_session_new (self->device, self->model, NULL, NULL, NULL, &error);
+  VtrSession *session =
+      vtr_session_new (self->device, self->model, VTR_PRECISION_F32, NULL, NULL, NULL, &error);
 
   g_assert_no_error (error);
   return session;
