@@ -5,8 +5,8 @@
 
 is a process that lives as long as its case is measured.  It writes a line when it is ready; then
 for each number N that it reads it runs N + 1 times and writes the seconds of all but the first as a
-JSON array.  ATTENTION is "none" or
-"all": of which layers the engine is to answer with the matrices.
+JSON array.  ATTENTION is "none" or "all": of which layers the engine is to answer with the
+matrices.
 
 An engine imports its library when it is made: each process has but one.
 """
