@@ -65,13 +65,15 @@ gsize vtr_floats_find_bad (const float *values, gsize n);
 /* ---- debug.c: keys of VTR_DEBUG, read once ---- */
 typedef enum
 {
-  VTR_DEBUG_VALIDATE = 1 << 0,   /* Vulkan core validation */
-  VTR_DEBUG_SYNC = 1 << 1,       /* and synchronization validation */
-  VTR_DEBUG_GPUAV = 1 << 2,      /* GPU-assisted validation */
-  VTR_DEBUG_TIMING = 1 << 3,     /* log the time of every kernel */
-  VTR_DEBUG_DUMP = 1 << 4,       /* log statistics of every tensor written */
-  VTR_DEBUG_LIMITS_MIN = 1 << 5, /* pretend to be the smallest device Vulkan allows */
-  VTR_DEBUG_OVERLAP = 1 << 6,    /* two runs at once on any device */
+  VTR_DEBUG_VALIDATE = 1 << 0,       /* Vulkan core validation */
+  VTR_DEBUG_SYNC = 1 << 1,           /* and synchronization validation */
+  VTR_DEBUG_GPUAV = 1 << 2,          /* GPU-assisted validation */
+  VTR_DEBUG_TIMING = 1 << 3,         /* log the time of every kernel */
+  VTR_DEBUG_DUMP = 1 << 4,           /* log statistics of every tensor written */
+  VTR_DEBUG_LIMITS_MIN = 1 << 5,     /* pretend to be the smallest device Vulkan allows */
+  VTR_DEBUG_OVERLAP = 1 << 6,        /* two runs at once on any device */
+  VTR_DEBUG_COOPERATIVE = 1 << 7,    /* cooperative matrices wherever they can be had or emulated */
+  VTR_DEBUG_NO_COOPERATIVE = 1 << 8, /* none */
 } VtrDebugFlags;
 
 VtrDebugFlags vtr_debug_flags (void);

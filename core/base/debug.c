@@ -7,10 +7,15 @@ vtr_debug_flags (void)
   static gsize once;
   static VtrDebugFlags flags;
   static const GDebugKey keys[] = {
-    { "validate", VTR_DEBUG_VALIDATE }, { "sync", VTR_DEBUG_SYNC },
-    { "gpuav", VTR_DEBUG_GPUAV },       { "timing", VTR_DEBUG_TIMING },
-    { "dump", VTR_DEBUG_DUMP },         { "limits-min", VTR_DEBUG_LIMITS_MIN },
+    { "validate", VTR_DEBUG_VALIDATE },
+    { "sync", VTR_DEBUG_SYNC },
+    { "gpuav", VTR_DEBUG_GPUAV },
+    { "timing", VTR_DEBUG_TIMING },
+    { "dump", VTR_DEBUG_DUMP },
+    { "limits-min", VTR_DEBUG_LIMITS_MIN },
     { "overlap", VTR_DEBUG_OVERLAP },
+    { "cooperative", VTR_DEBUG_COOPERATIVE },
+    { "no-cooperative", VTR_DEBUG_NO_COOPERATIVE },
   };
 
   if (g_once_init_enter (&once))

@@ -8,6 +8,7 @@
  *   vulkan.h          what these files share
  *   instance.c        loader, validation layers, messages → GLib log
  *   physical-device.c what a physical device is, and whether it can be used
+ *   cooperative-matrix.[ch] whether it has matrix units that kernels use
  *   vulkan-device.c   VtrVulkanDevice: opening, errors, sticky lost state
  *   limits.c          what kernels may use; VTR_DEBUG=limits-min clamps to the least Vulkan allows
  *   quirks.c          validation messages that say nothing, each with the reason
@@ -23,6 +24,17 @@
  */
 #include "ops/device.h"
 #include "vtr-shaders.h" /* made by shaders/embed.py: VtrShader, vtr_shaders[] */
+
+/* Matrices that a subgroup of so many lanes multiplies at once, x [rows][depth] by w [depth][cols],
+ * f16 with sums in f32.  rows is 0 where there are none. */
+typedef struct
+{
+  guint32 rows;
+  guint32 cols;
+  guint32 depth;
+  guint32 lanes;
+  gboolean emulated; /* by arithmetic, for tests */
+} VtrCooperativeMatrix;
 
 /* What a kernel's launch may depend on. */
 typedef struct
@@ -40,6 +52,7 @@ typedef struct
   gboolean subgroup_arithmetic; /* subgroupAdd and the like in compute */
   gboolean subgroup_shuffle;    /* subgroupShuffle in compute */
   gboolean storage_f16;         /* halves in storage buffers, as shaders/lib/storage.glsl wants */
+  VtrCooperativeMatrix cooperative;
 } VtrGpuLimits;
 
 #define VTR_MAX_CONSTANTS 12
@@ -50,6 +63,7 @@ typedef struct
   VtrShader shader;
   guint n_constants;
   guint32 constants[VTR_MAX_CONSTANTS];
+  guint32 subgroup_size; /* it must run with; 0: as the driver likes */
   guint32 groups[3];
 } VtrLaunch;
 

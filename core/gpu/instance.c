@@ -5,6 +5,9 @@
 
 #define VALIDATION_LAYER "VK_LAYER_KHRONOS_validation"
 
+/* The first Vulkan with VK_KHR_cooperative_matrix. */
+#define COOPERATIVE_VERSION VK_MAKE_API_VERSION (0, 1, 3, 255)
+
 static GMutex instance_lock;
 static VtrInstance instance;
 static guint n_instance_users;
@@ -60,20 +63,21 @@ has_extension (const char *layer, const char *name)
   return FALSE;
 }
 
-static gboolean
-has_validation_layer (void)
+/* The Vulkan that the validation layer knows; 0 without one. */
+static guint32
+validation_version (void)
 {
   guint32 n = 0;
 
   if (vkEnumerateInstanceLayerProperties (&n, NULL) != VK_SUCCESS)
-    return FALSE;
+    return 0;
   g_autofree VkLayerProperties *layers = g_new0 (VkLayerProperties, n + 1);
   if (vkEnumerateInstanceLayerProperties (&n, layers) < VK_SUCCESS)
-    return FALSE;
+    return 0;
   for (guint i = 0; i < n; i++)
     if (strcmp (layers[i].layerName, VALIDATION_LAYER) == 0)
-      return TRUE;
-  return FALSE;
+      return layers[i].specVersion;
+  return 0;
 }
 
 /* Whether VTR_DEBUG asks for validation and the layer is there. */
@@ -82,7 +86,7 @@ wants_validation (void)
 {
   if (!(vtr_debug_flags () & (VTR_DEBUG_VALIDATE | VTR_DEBUG_SYNC | VTR_DEBUG_GPUAV)))
     return FALSE;
-  if (has_validation_layer () && has_extension (VALIDATION_LAYER, "VK_EXT_validation_features"))
+  if (validation_version () > 0 && has_extension (VALIDATION_LAYER, "VK_EXT_validation_features"))
     return TRUE;
   g_warning ("VTR_DEBUG asks for Vulkan validation, but the layer " VALIDATION_LAYER
              " is not installed (Debian: vulkan-validationlayers).");
@@ -152,6 +156,7 @@ open_instance (GError **error)
     }
 
   const gboolean validate = wants_validation ();
+  instance.old_validation = validate && validation_version () < COOPERATIVE_VERSION;
   const VkResult result = create_instance (validate);
   if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
     {

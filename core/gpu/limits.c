@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#include "gpu/vulkan.h"
+#include "gpu/cooperative-matrix.h"
 
 /* The least that Vulkan allows: "Required Limits" of the specification. */
 static const VtrGpuLimits limits_min = {
@@ -83,6 +83,9 @@ vtr_gpu_limits_init (VtrGpuLimits *self, const VtrPhysicalDevice *physical)
     }
   if (vtr_debug_flags () & VTR_DEBUG_LIMITS_MIN)
     clamp_to_min (self);
+  self->cooperative = vtr_cooperative_choose (physical);
+  if (self->cooperative.rows > 0)
+    self->storage_f16 = TRUE; /* these are of halves */
 }
 
 guint64

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#include "gpu/vulkan.h"
+#include "gpu/cooperative-matrix.h"
 
 #include <string.h>
 
@@ -84,7 +84,7 @@ query_properties2 (VtrPhysicalDevice *self, gboolean has_maintenance4)
 }
 
 static void
-query_extensions (VtrPhysicalDevice *self, gboolean *has_maintenance4)
+query_extensions (VtrPhysicalDevice *self, const VtrInstance *instance, gboolean *has_maintenance4)
 {
   guint32 n = 0;
 
@@ -97,10 +97,16 @@ query_extensions (VtrPhysicalDevice *self, gboolean *has_maintenance4)
       has_extension (extensions, n, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME);
   *has_maintenance4 = self->properties.apiVersion >= VK_API_VERSION_1_3 ||
                       has_extension (extensions, n, VK_KHR_MAINTENANCE_4_EXTENSION_NAME);
+  vtr_cooperative_query (self, instance,
+                         has_extension (extensions, n, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME),
+                         has_extension (extensions, n,
+                                        VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME));
 }
 
 void
-vtr_physical_device_query (VtrPhysicalDevice *self, VkPhysicalDevice handle)
+vtr_physical_device_query (VtrPhysicalDevice *self,
+                           const VtrInstance *instance,
+                           VkPhysicalDevice handle)
 {
   gboolean has_maintenance4;
 
@@ -113,7 +119,7 @@ vtr_physical_device_query (VtrPhysicalDevice *self, VkPhysicalDevice handle)
       self->reason = "Its driver is older than Vulkan 1.2: install a newer driver.";
       return;
     }
-  query_extensions (self, &has_maintenance4);
+  query_extensions (self, instance, &has_maintenance4);
   query_properties2 (self, has_maintenance4);
   query_features (self);
   if (!find_queue (self))
@@ -176,7 +182,7 @@ vtr_physical_device_list (const VtrInstance *instance, GError **error)
     {
       VtrPhysicalDevice physical;
 
-      vtr_physical_device_query (&physical, handles[i]);
+      vtr_physical_device_query (&physical, instance, handles[i]);
       g_array_append_val (list, physical);
     }
   return g_steal_pointer (&list);

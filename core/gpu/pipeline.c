@@ -8,6 +8,7 @@ typedef struct
 {
   VtrKernel kernel; /* has the layout */
   VtrShader shader;
+  guint32 subgroup_size;
   guint n_constants;
   guint32 constants[VTR_MAX_CONSTANTS]; /* 0 beyond n_constants */
 } PipelineKey;
@@ -20,6 +21,7 @@ key_of (VtrKernel kernel, const VtrLaunch *launch)
   memset (&key, 0, sizeof key); /* padding, too: keys are compared as bytes */
   key.kernel = kernel;
   key.shader = launch->shader;
+  key.subgroup_size = launch->subgroup_size;
   key.n_constants = launch->n_constants;
   memcpy (key.constants, launch->constants, launch->n_constants * sizeof *launch->constants);
   return key;
@@ -149,10 +151,17 @@ create_pipeline (VtrVulkanDevice *self,
     .dataSize = launch->n_constants * sizeof *launch->constants,
     .pData = launch->constants,
   };
+  VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
+    .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+    .requiredSubgroupSize = launch->subgroup_size,
+  };
+  const gboolean needs_size = launch->subgroup_size > 0;
   VkComputePipelineCreateInfo info = {
     .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
     .flags = flags,
     .stage = { .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+               .pNext = needs_size ? &size : NULL,
+               .flags = needs_size ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
                .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                .pName = "main",
                .pSpecializationInfo = &constants },

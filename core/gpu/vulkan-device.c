@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#include "gpu/vulkan.h"
+#include "gpu/cooperative-matrix.h"
 
 typedef VtrDeviceClass VtrVulkanDeviceClass;
 static GType vtr_vulkan_device_get_type (void);
@@ -222,6 +222,7 @@ create_device (VtrVulkanDevice *self, GError **error)
     .pNext = &features11,
     .timelineSemaphore = VK_TRUE,
   };
+  VtrCooperativeFeatures cooperative;
   /* Kernels check their own bounds; with validation on, what they miss must not crash. */
   const VkPhysicalDeviceFeatures features = {
     .robustBufferAccess = (vtr_debug_flags () & VTR_DEBUG_VALIDATE) != 0,
@@ -232,13 +233,15 @@ create_device (VtrVulkanDevice *self, GError **error)
     .queueCount = 1,
     .pQueuePriorities = (const float[]){ 1.0f },
   };
-  const char *extensions[2];
+  const char *extensions[2 + VTR_COOPERATIVE_EXTENSIONS];
   guint n_extensions = 0;
 
   if (self->physical.has_pipeline_statistics)
     extensions[n_extensions++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
   if (self->physical.has_memory_budget)
     extensions[n_extensions++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
+  n_extensions += vtr_cooperative_enable (&self->limits.cooperative, &cooperative, &features12,
+                                          extensions + n_extensions);
 
   const VkDeviceCreateInfo info = {
     .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
@@ -272,5 +275,10 @@ vtr_vulkan_open (guint index, GError **error)
     return NULL;
   g_info ("opened %s: %s, %s, %s", device->info->id, device->info->name, device->info->driver,
           device->info->api);
+  if (self->limits.cooperative.rows > 0)
+    g_info ("%s cooperative matrices: %u × %u × %u by %u lanes",
+            self->limits.cooperative.emulated ? "emulated" : "the driver's",
+            self->limits.cooperative.rows, self->limits.cooperative.cols,
+            self->limits.cooperative.depth, self->limits.cooperative.lanes);
   return g_steal_pointer (&device);
 }

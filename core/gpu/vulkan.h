@@ -11,7 +11,8 @@
 typedef struct
 {
   VkInstance handle;
-  gboolean debug_utils; /* names and labels */
+  gboolean debug_utils;    /* names and labels */
+  gboolean old_validation; /* the layer is on and does not know cooperative matrices */
   VkDebugUtilsMessengerEXT messenger;
 } VtrInstance;
 
@@ -42,10 +43,13 @@ typedef struct
   gboolean has_pipeline_statistics;
   gboolean has_timeline_semaphores;
   gboolean has_storage_f16;
-  const char *reason; /* a sentence: why Vitreous cannot use it; NULL if it can */
+  VtrCooperativeMatrix cooperative; /* lanes is 0 where a subgroup's size cannot be chosen */
+  const char *reason;               /* a sentence: why Vitreous cannot use it; NULL if it can */
 } VtrPhysicalDevice;
 
-void vtr_physical_device_query (VtrPhysicalDevice *self, VkPhysicalDevice handle);
+void vtr_physical_device_query (VtrPhysicalDevice *self,
+                                const VtrInstance *instance,
+                                VkPhysicalDevice handle);
 VtrDeviceInfo *vtr_physical_device_describe (const VtrPhysicalDevice *self, guint index);
 
 /* All of the instance, in the loader's order. */
