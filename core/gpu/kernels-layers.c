@@ -160,6 +160,8 @@ vtr_launch_choose_matmul (const VtrGpuLimits *limits,
                           gconstpointer params,
                           VtrLaunch *launch)
 {
+  if (vtr_launch_choose_matmul_cooperative (limits, tensors, params, launch))
+    return;
   if (vtr_launch_use_shuffles (limits) && !vtr_launch_is_f16 (tensors[1]))
     choose_matmul_shuffle (limits, params, launch);
   else

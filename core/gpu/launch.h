@@ -40,6 +40,12 @@ void vtr_launch_choose_attention (const VtrGpuLimits *limits,
                                   gconstpointer params,
                                   VtrLaunch *launch);
 
+/* kernels-cooperative.c; FALSE if the device or the product is not made for it */
+gboolean vtr_launch_choose_matmul_cooperative (const VtrGpuLimits *limits,
+                                               const VtrTensor *const *tensors,
+                                               const VtrMatmulParams *matmul,
+                                               VtrLaunch *launch);
+
 /* kernels-explain.c */
 void vtr_launch_choose_attention_rows (const VtrGpuLimits *limits,
                                        const VtrTensor *const *tensors,

@@ -16,7 +16,9 @@
 #define STORED4 vec4
 #endif
 
-#if defined VECTOR_WIDTH && VECTOR_WIDTH == 4
+#ifdef PACKED
+#define STORED_VECTOR VECTOR // of uint, two halves in each
+#elif defined VECTOR_WIDTH && VECTOR_WIDTH == 4
 #define STORED_VECTOR STORED4
 #else
 #define STORED_VECTOR STORED

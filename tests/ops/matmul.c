@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "cases.h"
 
+#include "gpu/gpu.h"
+
 typedef struct
 {
   const char *name;
@@ -42,6 +44,9 @@ static const MatmulCase cases[] = {
   { "batch-of-32", 32, 3, 24, 28, BIAS, VTR_ACTIVATION_NONE, 1 },
   { "tiles-exactly", 1, 128, 128, 128, NO_FLAGS, VTR_ACTIVATION_NONE, 1 },
   { "tiles-and-one", 1, 129, 129, 129, BIAS, VTR_ACTIVATION_NONE, 1 },
+  { "tiles-and-a-vector", 1, 133, 139, 136, BIAS, VTR_ACTIVATION_NONE, 1 },
+  { "tiles-and-half-a-vector", 1, 133, 139, 132, BIAS | ACCUMULATE, VTR_ACTIVATION_NONE, 1 },
+  { "many-tiles", 1, 1030, 516, 40, BIAS, VTR_ACTIVATION_NONE, 1 },
   { "patches-14", 1, 37, 48, 588, BIAS, VTR_ACTIVATION_NONE, 1 },
   { "long-depth", 1, 5, 12, 1536, BIAS, VTR_ACTIVATION_NONE, 1 },
   { "vit-small-qkv", 1, 257, 1152, 384, BIAS, VTR_ACTIVATION_NONE, 1 },
@@ -80,9 +85,27 @@ test_matmul (Harness *harness, gconstpointer data)
   harness_assert_close (y, expected);
 }
 
+/* That the cases in f16 go to the kernel they are run for. */
+static void
+test_cooperative (Harness *harness, G_GNUC_UNUSED gconstpointer data)
+{
+  const VtrTensor half = { .name = "half", .dtype = VTR_DTYPE_F16 };
+  const VtrTensor *tensors[] = { &half, &half, &half, &half };
+  const VtrMatmulParams params = { .n_rows = 67, .n_cols = 36, .depth = 36 };
+  VtrLaunch launch;
+  GError *error = NULL;
+
+  vtr_kernel_choose_launch (VTR_KERNEL_MATMUL, vtr_vulkan_get_limits (harness->device), tensors,
+                            &params, &launch, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (launch.subgroup_size, >, 0);
+}
+
 void
 add_matmul_cases (void)
 {
+  if (vtr_debug_flags () & VTR_DEBUG_COOPERATIVE)
+    harness_add ("matmul/f16", "cooperative", test_cooperative, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       harness_add ("matmul", cases[i].name, test_matmul, &cases[i]);

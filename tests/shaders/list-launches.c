@@ -9,11 +9,18 @@
 #include <stdio.h>
 
 static const VtrGpuLimits devices[] = {
-  /* A GPU, the smallest device, and software with shuffles. */
+  /* A GPU without and with matrix units, the smallest device, software with shuffles and with
+   * emulated matrices. */
   { .subgroup_size = 32,
     .max_invocations = 1024,
     .max_groups = { 65535, 65535, 65535 },
     .shared_bytes = 32768 },
+  { .subgroup_size = 32,
+    .max_invocations = 1024,
+    .max_group_size = { 1024, 1024, 64 },
+    .max_groups = { 65535, 65535, 65535 },
+    .shared_bytes = 32768,
+    .cooperative = { .rows = 16, .cols = 16, .depth = 16, .lanes = 32 } },
   { .software = TRUE,
     .subgroup_size = 1,
     .max_invocations = 128,
@@ -25,6 +32,14 @@ static const VtrGpuLimits devices[] = {
     .max_invocations = 1024,
     .max_groups = { 65535, 65535, 65535 },
     .shared_bytes = 32768 },
+  { .software = TRUE,
+    .subgroup_size = 8,
+    .subgroup_shuffle = TRUE,
+    .max_invocations = 1024,
+    .max_group_size = { 1024, 1024, 64 },
+    .max_groups = { 65535, 65535, 65535 },
+    .shared_bytes = 32768,
+    .cooperative = { .rows = 4, .cols = 8, .depth = 16, .lanes = 8, .emulated = TRUE } },
 };
 
 int
