@@ -34,6 +34,7 @@ typedef struct
   VtrStream *stream;
   GRand *rand;
   GPtrArray *tensors;  /* of HarnessTensor, owned */
+  VtrF16Use f16;       /* which values are rounded to f16 */
   VtrDType activation; /* type of the case's activations, see ops/ops.h */
   VtrDType weight;     /* and of its matrices of weights */
 } Harness;

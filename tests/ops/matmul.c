@@ -95,6 +95,8 @@ test_cooperative (Harness *harness, G_GNUC_UNUSED gconstpointer data)
   VtrLaunch launch;
   GError *error = NULL;
 
+  if (vtr_device_get_info (harness->device)->kind == VTR_DEVICE_CPU)
+    return; /* what Vulkan's results are compared with has no launches */
   vtr_kernel_choose_launch (VTR_KERNEL_MATMUL, vtr_vulkan_get_limits (harness->device), tensors,
                             &params, &launch, &error);
   g_assert_no_error (error);
