@@ -36,6 +36,7 @@ typedef struct
   const float *scale;    /* NULL: none */
   gboolean add;          /* to what is in y */
   float *y;
+  gsize n_threads;
   gsize group_rows; /* a multiple of VTR_OTHERS */
 } Matmul;
 
@@ -130,12 +131,14 @@ multiply_panel (const Matmul *self, gsize first_row, gsize first_col, const Scra
 {
   const gsize depth = self->params->depth;
   const gsize n_cols = MIN (VTR_BLOCK, self->params->n_cols - first_col);
-  const gsize n_next = MIN (VTR_BLOCK, self->params->n_cols - first_col - n_cols);
+  /* While every thread has one panel, the next of this one is as many on as there are threads. */
+  const gsize next_col = MIN (first_col + self->n_threads * VTR_BLOCK, self->params->n_cols);
+  const gsize n_next = MIN (VTR_BLOCK, self->params->n_cols - next_col);
   const gsize end_row = MIN (first_row + self->group_rows, self->params->n_rows);
   const gsize n_blocks = (end_row - first_row + VTR_OTHERS - 1) / VTR_OTHERS;
   const gsize row_bytes = depth * (self->halves != NULL ? sizeof (guint16) : sizeof (float));
   const guint8 *w = self->halves != NULL ? (const guint8 *) self->halves : (const guint8 *) self->w;
-  const guint8 *next = w + (first_col + n_cols) * row_bytes;
+  const guint8 *next = w + next_col * row_bytes;
   float sums[VTR_OTHERS * VTR_BLOCK] __attribute__ ((aligned (VTR_TILE_ALIGNMENT)));
 
   pack_panel (self, first_col, n_cols, scratch);
@@ -152,13 +155,18 @@ multiply_panel (const Matmul *self, gsize first_row, gsize first_col, const Scra
 }
 
 static gsize
-choose_group_rows (gsize n_rows, gsize n_panels)
+count_threads (void)
 {
 #ifdef _OPENMP
-  const gsize n_threads = (gsize) omp_get_max_threads ();
+  return (gsize) omp_get_max_threads ();
 #else
-  const gsize n_threads = 1;
+  return 1;
 #endif
+}
+
+static gsize
+choose_group_rows (gsize n_rows, gsize n_panels, gsize n_threads)
+{
   const gsize n_blocks = (n_rows + VTR_OTHERS - 1) / VTR_OTHERS;
   const gsize n_wanted = MAX ((n_blocks * VTR_OTHERS + GROUP_ROWS - 1) / GROUP_ROWS,
                               (n_threads * TASKS_PER_THREAD + n_panels - 1) / n_panels);
@@ -174,6 +182,7 @@ multiply (const VtrMatmulParams *params, gboolean w_is_f16, float *const *tensor
   const gsize n_rows = params->n_rows, n_cols = params->n_cols;
   const gsize n_panels = (n_cols + VTR_BLOCK - 1) / VTR_BLOCK;
   const gsize panel_size = params->depth * VTR_BLOCK;
+  const gsize n_threads = count_threads ();
   const Matmul self = {
     .params = params,
     .x = tensors[0],
@@ -183,7 +192,8 @@ multiply (const VtrMatmulParams *params, gboolean w_is_f16, float *const *tensor
     .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + n_cols : NULL,
     .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
     .y = tensors[3],
-    .group_rows = choose_group_rows (n_rows, n_panels),
+    .n_threads = n_threads,
+    .group_rows = choose_group_rows (n_rows, n_panels, n_threads),
   };
   const gsize n_groups = (n_rows + self.group_rows - 1) / self.group_rows;
 
@@ -194,8 +204,8 @@ multiply (const VtrMatmulParams *params, gboolean w_is_f16, float *const *tensor
       .widened = w_is_f16 ? vtr_tile_new (panel_size) : NULL,
     };
 
-    /* In order, so that the panel that comes next is the thread's own. */
-#pragma omp for schedule(static)
+    /* One at a time: where another program takes a thread's core, the others do its share. */
+#pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n_groups * n_panels; i++)
       multiply_panel (&self, i / n_panels * self.group_rows, i % n_panels * VTR_BLOCK, &scratch);
     g_aligned_free (scratch.panel);
