@@ -10,13 +10,16 @@
 #define N_SENTINELS 64
 
 VtrTrial *
-vtr_trial_new (VtrDevice *device, guint32 seed)
+vtr_trial_new (VtrDevice *device, guint32 seed, VtrPrecision precision)
 {
+  const gboolean halves = precision == VTR_PRECISION_F16 && device->f16 == VTR_F16_ACTIVATIONS;
   VtrTrial *self = g_new0 (VtrTrial, 1);
 
   self->arena = vtr_arena_new (device, "verification");
   self->rand = g_rand_new_with_seed (seed);
   self->tensors = g_ptr_array_new ();
+  self->precision = precision;
+  self->activation = halves ? VTR_DTYPE_F16 : VTR_DTYPE_F32;
   return self;
 }
 
@@ -30,6 +33,7 @@ vtr_trial_free (VtrTrial *self)
       VtrTrialTensor *tensor = g_ptr_array_index (self->tensors, i);
       g_free (tensor->values);
       g_free (tensor->before);
+      g_free (tensor->floats);
       g_free (tensor);
     }
   vtr_stream_free (self->stream); /* waits for its work, which uses the arena */
@@ -92,21 +96,60 @@ read_shape (guint n_dims, va_list sizes, guint32 *shape)
     shape[axis] = va_arg (sizes, guint32);
 }
 
+/* @rounded: to what f16 can hold, whatever the values are stored as. */
+static VtrTrialTensor *
+add_input (VtrTrial *self,
+           const char *name,
+           VtrDType dtype,
+           gboolean rounded,
+           float low,
+           float high,
+           guint n_dims,
+           va_list sizes)
+{
+  guint32 shape[VTR_MAX_DIMS];
+
+  read_shape (n_dims, sizes, shape);
+  VtrTrialTensor *tensor = add_tensor (self, name, dtype, n_dims, shape);
+  const gsize n_values = vtr_tensor_n_values (&tensor->tensor);
+  tensor->floats = g_new (float, n_values);
+  for (gsize i = 0; i < n_values; i++)
+    {
+      const float value = (float) g_rand_double_range (self->rand, low, high);
+      const guint16 half = vtr_half_from_float (value);
+
+      tensor->floats[i] = rounded ? vtr_half_to_float (half) : value;
+      if (dtype == VTR_DTYPE_F16)
+        ((guint16 *) tensor->values)[i] = half;
+      else
+        ((float *) tensor->values)[i] = tensor->floats[i];
+    }
+  /* Where it becomes an output. */
+  tensor->max_nmse = dtype == VTR_DTYPE_F16 ? VTR_TRIAL_MAX_NMSE_F16 : VTR_TRIAL_MAX_NMSE;
+  return tensor;
+}
+
 VtrTrialTensor *
 vtr_trial_input (VtrTrial *self, const char *name, float low, float high, guint n_dims, ...)
 {
-  guint32 shape[VTR_MAX_DIMS];
   va_list sizes;
 
   va_start (sizes, n_dims);
-  read_shape (n_dims, sizes, shape);
+  VtrTrialTensor *tensor = add_input (self, name, VTR_DTYPE_F32, FALSE, low, high, n_dims, sizes);
   va_end (sizes);
-  VtrTrialTensor *tensor = add_tensor (self, name, VTR_DTYPE_F32, n_dims, shape);
-  const gsize n_values = vtr_tensor_n_values (&tensor->tensor);
-  float *values = tensor->values;
-  for (gsize i = 0; i < n_values; i++)
-    values[i] = (float) g_rand_double_range (self->rand, low, high);
-  tensor->max_nmse = VTR_TRIAL_MAX_NMSE; /* where it becomes an output */
+  return tensor;
+}
+
+VtrTrialTensor *
+vtr_trial_activation (VtrTrial *self, const char *name, float low, float high, guint n_dims, ...)
+{
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  VtrTrialTensor *tensor =
+      add_input (self, name, self->activation, self->precision == VTR_PRECISION_F16, low, high,
+                 n_dims, sizes);
+  va_end (sizes);
   return tensor;
 }
 
@@ -132,19 +175,38 @@ vtr_trial_guard (VtrTrial *self)
   add_tensor (self, "guard", VTR_DTYPE_F32, 1, &none);
 }
 
+static VtrTrialTensor *
+add_output (VtrTrial *self, const char *name, VtrDType dtype, guint n_dims, va_list sizes)
+{
+  guint32 shape[VTR_MAX_DIMS];
+
+  read_shape (n_dims, sizes, shape);
+  vtr_trial_guard (self); /* the sentinels in front */
+  VtrTrialTensor *tensor = add_tensor (self, name, dtype, n_dims, shape);
+  tensor->is_output = TRUE;
+  tensor->max_nmse = dtype == VTR_DTYPE_F16 ? VTR_TRIAL_MAX_NMSE_F16 : VTR_TRIAL_MAX_NMSE;
+  return tensor;
+}
+
 VtrTrialTensor *
 vtr_trial_output (VtrTrial *self, const char *name, guint n_dims, ...)
 {
-  guint32 shape[VTR_MAX_DIMS];
   va_list sizes;
 
   va_start (sizes, n_dims);
-  read_shape (n_dims, sizes, shape);
+  VtrTrialTensor *tensor = add_output (self, name, VTR_DTYPE_F32, n_dims, sizes);
   va_end (sizes);
-  vtr_trial_guard (self); /* the sentinels in front */
-  VtrTrialTensor *tensor = add_tensor (self, name, VTR_DTYPE_F32, n_dims, shape);
-  tensor->is_output = TRUE;
-  tensor->max_nmse = VTR_TRIAL_MAX_NMSE;
+  return tensor;
+}
+
+VtrTrialTensor *
+vtr_trial_output_activation (VtrTrial *self, const char *name, guint n_dims, ...)
+{
+  va_list sizes;
+
+  va_start (sizes, n_dims);
+  VtrTrialTensor *tensor = add_output (self, name, self->activation, n_dims, sizes);
+  va_end (sizes);
   return tensor;
 }
 

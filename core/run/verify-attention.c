@@ -37,8 +37,8 @@ run_attention (VtrTrial *trial, gconstpointer data, GError **error)
   const AttentionCase *test = data;
   const guint b = test->b, n = test->n, h = test->h, hd = test->hd;
   VtrTrialTensor *qkv =
-      vtr_trial_input (trial, "qkv", -test->range, test->range, 5, b, n, 3, h, hd);
-  VtrTrialTensor *context = vtr_trial_output (trial, "context", 3, b, n, h * hd);
+      vtr_trial_activation (trial, "qkv", -test->range, test->range, 5, b, n, 3, h, hd);
+  VtrTrialTensor *context = vtr_trial_output_activation (trial, "context", 3, b, n, h * hd);
   VtrTrialTensor *lse = vtr_trial_output (trial, "lse", 3, b, h, n);
 
   return vtr_trial_begin (trial, error) &&
@@ -47,7 +47,7 @@ run_attention (VtrTrial *trial, gconstpointer data, GError **error)
 }
 
 const VtrVerifyOp vtr_verify_attention =
-    VTR_VERIFY_OP ("attention", run_attention, attention_cases);
+    VTR_VERIFY_OP_F16 ("attention", run_attention, attention_cases);
 
 /* ---- an attention computed before ---- */
 
@@ -60,7 +60,7 @@ enum
 static const float *
 vector_of (const VtrTrialAttention *self, guint image, guint token, guint slot, guint head)
 {
-  const float *qkv = self->qkv->values;
+  const float *qkv = self->qkv->floats;
 
   return qkv + ((((gsize) image * self->n + token) * 3 + slot) * self->h + head) * self->hd;
 }
@@ -102,7 +102,7 @@ vtr_trial_attention (VtrTrial *self, guint b, guint n, guint h, guint hd, float 
     .h = h,
     .hd = hd,
     .scale = 1.0f / sqrtf ((float) hd),
-    .qkv = vtr_trial_input (self, "qkv", -range, range, 5, b, n, 3, h, hd),
+    .qkv = vtr_trial_activation (self, "qkv", -range, range, 5, b, n, 3, h, hd),
     .lse = vtr_trial_zeros (self, "lse", VTR_DTYPE_F32, 3, b, h, n),
   };
   float *lse = made.lse->values;
@@ -163,7 +163,7 @@ run_attention_rows (VtrTrial *trial, gconstpointer data, GError **error)
 }
 
 const VtrVerifyOp vtr_verify_attention_rows =
-    VTR_VERIFY_OP ("attention-rows", run_attention_rows, attention_rows_cases);
+    VTR_VERIFY_OP_F16 ("attention-rows", run_attention_rows, attention_rows_cases);
 
 /* ---- attention-apply ---- */
 
@@ -193,4 +193,4 @@ run_attention_apply (VtrTrial *trial, gconstpointer data, GError **error)
 }
 
 const VtrVerifyOp vtr_verify_attention_apply =
-    VTR_VERIFY_OP ("attention-apply", run_attention_apply, attention_apply_cases);
+    VTR_VERIFY_OP_F16 ("attention-apply", run_attention_apply, attention_apply_cases);

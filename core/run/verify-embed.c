@@ -29,14 +29,16 @@ run_patchify (VtrTrial *trial, gconstpointer data, GError **error)
   VtrTrialTensor *pixels =
       vtr_trial_input (trial, "pixels", -2, 2, 4, test->b, 3, test->height, test->width);
   VtrTrialTensor *patches =
-      vtr_trial_output (trial, "patches", 3, test->b, p, 3 * test->size * test->size);
+      vtr_trial_output_activation (trial, "patches", 3, test->b, p, 3 * test->size * test->size);
 
-  patches->max_nmse = 0.0; /* it only copies */
+  if (patches->tensor.dtype == VTR_DTYPE_F32)
+    patches->max_nmse = 0.0; /* it only copies */
   return vtr_trial_begin (trial, error) &&
          vtr_op_patchify (trial->stream, &pixels->tensor, test->size, &patches->tensor, error);
 }
 
-const VtrVerifyOp vtr_verify_patchify = VTR_VERIFY_OP ("patchify", run_patchify, patchify_cases);
+const VtrVerifyOp vtr_verify_patchify =
+    VTR_VERIFY_OP_F16 ("patchify", run_patchify, patchify_cases);
 
 /* ---- embed-tokens ---- */
 
@@ -104,7 +106,7 @@ run_pool (VtrTrial *trial, gconstpointer data, GError **error)
   const PoolCase *test = data;
   const guint d = test->d;
   VtrTrialTensor *tokens =
-      vtr_trial_input (trial, "tokens", -1, 1, 3, test->b, test->n_prefix + test->p, d);
+      vtr_trial_activation (trial, "tokens", -1, 1, 3, test->b, test->n_prefix + test->p, d);
   VtrTrialTensor *pooled = vtr_trial_output (trial, "pooled", 2, test->b,
                                              test->pool == VTR_POOL_CLS_AND_MEAN ? 2 * d : d);
 
@@ -113,4 +115,4 @@ run_pool (VtrTrial *trial, gconstpointer data, GError **error)
                       error);
 }
 
-const VtrVerifyOp vtr_verify_pool = VTR_VERIFY_OP ("pool", run_pool, pool_cases);
+const VtrVerifyOp vtr_verify_pool = VTR_VERIFY_OP_F16 ("pool", run_pool, pool_cases);

@@ -34,7 +34,7 @@ run_layer_norm (VtrTrial *trial, gconstpointer data, GError **error)
   const guint b = test->b, n = test->n, d = test->d;
   VtrTrialTensor *x = vtr_trial_input (trial, "x", test->low, test->high, 3, b, n, d);
   VtrTrialTensor *affine = vtr_trial_input (trial, "affine", -1, 1, 2, 2, d);
-  VtrTrialTensor *y = test->in_place ? x : vtr_trial_output (trial, "y", 3, b, n, d);
+  VtrTrialTensor *y = test->in_place ? x : vtr_trial_output_activation (trial, "y", 3, b, n, d);
 
   y->is_output = TRUE;
   return vtr_trial_begin (trial, error) &&
@@ -43,7 +43,7 @@ run_layer_norm (VtrTrial *trial, gconstpointer data, GError **error)
 }
 
 const VtrVerifyOp vtr_verify_layer_norm =
-    VTR_VERIFY_OP ("layer-norm", run_layer_norm, layer_norm_cases);
+    VTR_VERIFY_OP_F16 ("layer-norm", run_layer_norm, layer_norm_cases);
 
 /* ---- matmul ---- */
 
@@ -105,12 +105,13 @@ run_matmul (VtrTrial *trial, gconstpointer data, GError **error)
   const MatmulCase *test = data;
   const guint b = test->b, m = test->m, n = test->n, k = test->k;
   const float range = test->range;
-  VtrTrialTensor *x = vtr_trial_input (trial, "x", -range, range, 3, b, m, k);
-  VtrTrialTensor *w = vtr_trial_input (trial, "w", -range, range, 2, n, k);
+  VtrTrialTensor *x = vtr_trial_activation (trial, "x", -range, range, 3, b, m, k);
+  VtrTrialTensor *w = vtr_trial_activation (trial, "w", -range, range, 2, n, k);
   VtrTrialTensor *epilogue = vtr_trial_input (trial, "epilogue", -1, 1, 2, 2, n);
   vtr_trial_guard (trial);
-  VtrTrialTensor *y = test->flags & ACCUMULATE ? vtr_trial_input (trial, "y", -1, 1, 3, b, m, n)
-                                               : vtr_trial_output (trial, "y", 3, b, m, n);
+  VtrTrialTensor *y = test->flags & ACCUMULATE
+                          ? vtr_trial_input (trial, "y", -1, 1, 3, b, m, n)
+                          : vtr_trial_output_activation (trial, "y", 3, b, m, n);
 
   y->is_output = TRUE;
   return vtr_trial_begin (trial, error) &&
@@ -118,7 +119,7 @@ run_matmul (VtrTrial *trial, gconstpointer data, GError **error)
                         test->activation, &y->tensor, error);
 }
 
-const VtrVerifyOp vtr_verify_matmul = VTR_VERIFY_OP ("matmul", run_matmul, matmul_cases);
+const VtrVerifyOp vtr_verify_matmul = VTR_VERIFY_OP_F16 ("matmul", run_matmul, matmul_cases);
 
 /* ---- swiglu ---- */
 
@@ -141,14 +142,14 @@ run_swiglu (VtrTrial *trial, gconstpointer data, GError **error)
   const SwigluCase *test = data;
   const guint b = test->b, n = test->n, f = test->f;
   VtrTrialTensor *gate_up =
-      vtr_trial_input (trial, "gate_up", -test->range, test->range, 3, b, n, 2 * f);
-  VtrTrialTensor *hidden = vtr_trial_output (trial, "hidden", 3, b, n, f);
+      vtr_trial_activation (trial, "gate_up", -test->range, test->range, 3, b, n, 2 * f);
+  VtrTrialTensor *hidden = vtr_trial_output_activation (trial, "hidden", 3, b, n, f);
 
   return vtr_trial_begin (trial, error) &&
          vtr_op_swiglu (trial->stream, &gate_up->tensor, &hidden->tensor, error);
 }
 
-const VtrVerifyOp vtr_verify_swiglu = VTR_VERIFY_OP ("swiglu", run_swiglu, swiglu_cases);
+const VtrVerifyOp vtr_verify_swiglu = VTR_VERIFY_OP_F16 ("swiglu", run_swiglu, swiglu_cases);
 
 /* ---- rope ---- */
 
@@ -171,7 +172,7 @@ run_rope (VtrTrial *trial, gconstpointer data, GError **error)
   const RopeCase *test = data;
   const guint n = test->n_prefix + test->p, h = test->h, hd = test->hd;
   vtr_trial_guard (trial);
-  VtrTrialTensor *qkv = vtr_trial_input (trial, "qkv", -1, 1, 5, test->b, n, 3, h, hd);
+  VtrTrialTensor *qkv = vtr_trial_activation (trial, "qkv", -1, 1, 5, test->b, n, 3, h, hd);
   VtrTrialTensor *table = vtr_trial_input (trial, "table", -1, 1, 3, 2, test->p, hd);
 
   qkv->is_output = TRUE;
@@ -179,4 +180,4 @@ run_rope (VtrTrial *trial, gconstpointer data, GError **error)
          vtr_op_rope (trial->stream, &qkv->tensor, &table->tensor, error);
 }
 
-const VtrVerifyOp vtr_verify_rope = VTR_VERIFY_OP ("rope", run_rope, rope_cases);
+const VtrVerifyOp vtr_verify_rope = VTR_VERIFY_OP_F16 ("rope", run_rope, rope_cases);

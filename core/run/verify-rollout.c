@@ -356,7 +356,7 @@ run_cutoff (VtrTrial *trial, gconstpointer data, GError **error)
 }
 
 const VtrVerifyOp vtr_verify_rollout_cutoff =
-    VTR_VERIFY_OP ("rollout-cutoff", run_cutoff, cutoff_cases);
+    VTR_VERIFY_OP_F16 ("rollout-cutoff", run_cutoff, cutoff_cases);
 
 /* ---- rollout-step ---- */
 
@@ -404,4 +404,5 @@ run_step (VtrTrial *trial, gconstpointer data, GError **error)
                               &next->tensor, error);
 }
 
-const VtrVerifyOp vtr_verify_rollout_step = VTR_VERIFY_OP ("rollout-step", run_step, step_cases);
+const VtrVerifyOp vtr_verify_rollout_step =
+    VTR_VERIFY_OP_F16 ("rollout-step", run_step, step_cases);

@@ -31,9 +31,13 @@ case_name (const VtrVerifyOp *op, guint index)
 
 /* A case of @op computed on @device; the same numbers on every one. */
 static VtrTrial *
-compute (const VtrVerifyOp *op, guint index, VtrDevice *device, GError **error)
+compute (const VtrVerifyOp *op,
+         guint index,
+         VtrPrecision precision,
+         VtrDevice *device,
+         GError **error)
 {
-  VtrTrial *trial = vtr_trial_new (device, g_str_hash (case_name (op, index)));
+  VtrTrial *trial = vtr_trial_new (device, g_str_hash (case_name (op, index)), precision);
   gconstpointer test = (const guint8 *) op->cases + index * op->case_size;
 
   if (op->run (trial, test, error) && vtr_trial_finish (trial, error))
@@ -116,11 +120,15 @@ judge (const VtrTrial *actual, const VtrTrial *expected)
 }
 
 static Outcome
-verify_case (const VtrVerifyOp *op, guint index, VtrDevice *device, VtrDevice *reference)
+verify_case (const VtrVerifyOp *op,
+             guint index,
+             VtrPrecision precision,
+             VtrDevice *device,
+             VtrDevice *reference)
 {
   g_autoptr (GError) error = NULL;
-  VtrTrial *actual = compute (op, index, device, &error);
-  VtrTrial *expected = actual != NULL ? compute (op, index, reference, &error) : NULL;
+  VtrTrial *actual = compute (op, index, precision, device, &error);
+  VtrTrial *expected = actual != NULL ? compute (op, index, precision, reference, &error) : NULL;
   Outcome outcome = { .verdict = VTR_VERDICT_FAILED };
 
   if (expected != NULL)
@@ -163,39 +171,64 @@ add_outcome (VtrOpCheck *check, const char *name, Outcome *outcome)
 
 static gboolean
 verify_op (const VtrVerifyOp *op,
+           VtrPrecision precision,
            VtrDevice *device,
            VtrDevice *reference,
            const VtrProgress *progress,
            VtrOpCheck *check,
            GError **error)
 {
-  check->op = op->op;
+  check->op = precision == VTR_PRECISION_F16 ? op->op_f16 : op->op;
   check->n_cases = op->n_cases;
   for (guint i = 0; i < op->n_cases; i++)
     {
       const char *name = case_name (op, i);
-      g_autofree char *what = g_strdup_printf ("verifying %s, %s", op->op, name);
+      g_autofree char *what = g_strdup_printf ("verifying %s, %s", check->op, name);
       if (!vtr_progress_step (progress, (double) i / op->n_cases, what, error))
         return FALSE;
 
-      Outcome outcome = verify_case (op, i, device, reference);
+      Outcome outcome = verify_case (op, i, precision, device, reference);
       add_outcome (check, name, &outcome);
     }
   return TRUE;
+}
+
+/* An op in one precision. */
+typedef struct
+{
+  const VtrVerifyOp *op;
+  VtrPrecision precision;
+} Row;
+
+/* Every op in f32, then those that have it in f16 where the device takes that.  Returns how many.
+ */
+static guint
+list_rows (VtrDevice *device, Row rows[2 * G_N_ELEMENTS (ops)])
+{
+  guint n_rows = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (ops); i++)
+    rows[n_rows++] = (Row){ ops[i], VTR_PRECISION_F32 };
+  for (guint i = 0; i < G_N_ELEMENTS (ops) && device->f16 == VTR_F16_ACTIVATIONS; i++)
+    if (ops[i]->op_f16 != NULL)
+      rows[n_rows++] = (Row){ ops[i], VTR_PRECISION_F16 };
+  return n_rows;
 }
 
 VtrVerification *
 vtr_verify (VtrDevice *device, VtrDevice *reference, const VtrProgress *progress, GError **error)
 {
   g_autoptr (VtrVerification) self = g_new0 (VtrVerification, 1);
+  Row rows[2 * G_N_ELEMENTS (ops)];
 
-  self->n_ops = G_N_ELEMENTS (ops);
+  self->n_ops = list_rows (device, rows);
   self->ops = g_new0 (VtrOpCheck, self->n_ops);
   for (guint i = 0; i < self->n_ops; i++)
     {
       const VtrProgress part =
           vtr_progress_part (progress, (double) i / self->n_ops, (double) (i + 1) / self->n_ops);
-      if (!verify_op (ops[i], device, reference, &part, &self->ops[i], error))
+      if (!verify_op (rows[i].op, rows[i].precision, device, reference, &part, &self->ops[i],
+                      error))
         return NULL;
       self->verdict = MAX (self->verdict, self->ops[i].verdict);
     }

@@ -18,8 +18,9 @@
 
 /* ---- a case on one device ---- */
 
-/* Of an output, unless the case says otherwise. */
+/* Of an output, unless the case says otherwise; of one that is stored as f16. */
 #define VTR_TRIAL_MAX_NMSE 1e-7
+#define VTR_TRIAL_MAX_NMSE_F16 1e-4
 
 /*
  * A tensor of a case.  Behind its last value lie sentinels, and in front of an output; no kernel
@@ -31,6 +32,7 @@ typedef struct
   VtrTensor tensor;
   gpointer values; /* owned; what the device gets, then what it answers; of the tensor's type */
   gpointer before; /* owned; what the device got */
+  float *floats;   /* owned; an input of random values, as floats */
   gboolean is_output;
   double max_nmse; /* of an output; 0: must agree exactly */
 } VtrTrialTensor;
@@ -40,17 +42,23 @@ typedef struct
   VtrArena *arena;
   VtrStream *stream; /* from vtr_trial_begin () on */
   GRand *rand;
-  GPtrArray *tensors; /* of VtrTrialTensor, owned */
-  GError *error;      /* why a tensor could not be planned */
+  GPtrArray *tensors;     /* of VtrTrialTensor, owned */
+  VtrPrecision precision; /* that activations and weights are rounded to */
+  VtrDType activation;    /* that the device stores them as; f32 where it takes no f16 */
+  GError *error;          /* why a tensor could not be planned */
 } VtrTrial;
 
-/* Trials of the same @seed get the same random numbers. */
-VtrTrial *vtr_trial_new (VtrDevice *device, guint32 seed);
+/* Trials of the same @seed and @precision get the same random numbers, whatever the device. */
+VtrTrial *vtr_trial_new (VtrDevice *device, guint32 seed, VtrPrecision precision);
 void vtr_trial_free (VtrTrial *self);
 
 /* First plan: an input of random values in @low .. @high, */
 VtrTrialTensor *
 vtr_trial_input (VtrTrial *self, const char *name, float low, float high, guint n_dims, ...);
+
+/* likewise of an activation or a matrix of weights, which may be f16, */
+VtrTrialTensor *
+vtr_trial_activation (VtrTrial *self, const char *name, float low, float high, guint n_dims, ...);
 
 /* zeros to be filled in by the case (exact where they become an output), */
 VtrTrialTensor *
@@ -58,6 +66,7 @@ vtr_trial_zeros (VtrTrial *self, const char *name, VtrDType dtype, guint n_dims,
 
 /* and what is to be compared.  Setting ->is_output makes an input one that kernels change. */
 VtrTrialTensor *vtr_trial_output (VtrTrial *self, const char *name, guint n_dims, ...);
+VtrTrialTensor *vtr_trial_output_activation (VtrTrial *self, const char *name, guint n_dims, ...);
 
 /* Sentinels next to scratch that an op plans itself: call before and after. */
 void vtr_trial_guard (VtrTrial *self);
@@ -108,6 +117,7 @@ double vtr_trial_attention_prob (const VtrTrialAttention *self,
 typedef struct
 {
   const char *op;
+  const char *op_f16; /* its name where activations are f16; NULL: it has none */
   /* Plans, begins, and records the op. */
   gboolean (*run) (VtrTrial *trial, gconstpointer test, GError **error);
   gconstpointer cases; /* rows, whose first member is the name */
@@ -117,7 +127,13 @@ typedef struct
 
 #define VTR_VERIFY_OP(op, run, cases)                                                              \
   {                                                                                                \
-    op, run, cases, sizeof *(cases), G_N_ELEMENTS (cases)                                          \
+    op, NULL, run, cases, sizeof *(cases), G_N_ELEMENTS (cases)                                    \
+  }
+
+/* The same cases again with activations in f16, for the devices that take them. */
+#define VTR_VERIFY_OP_F16(op, run, cases)                                                          \
+  {                                                                                                \
+    op, op " f16", run, cases, sizeof *(cases), G_N_ELEMENTS (cases)                               \
   }
 
 extern const VtrVerifyOp vtr_verify_patchify, vtr_verify_embed_tokens, vtr_verify_pool;

@@ -20,7 +20,7 @@ typedef enum
 
 /**
  * VtrOpCheck:
- * @op: the op ("matmul", "attention", ...)
+ * @op: the op ("matmul", "attention", ...); with " f16" behind it where activations are f16
  * @n_cases: how many shapes and variants of it were computed
  * @verdict: of all of them
  * @worst_case: the case that has most of its tolerance used up, or that is wrong ("odd-depth")
