@@ -6,6 +6,8 @@
  *
  *   methods.c      the table of methods, VtrMethod
  *   params.c       text of a parameter ↔ its meaning for a model
+ *   target.c       VtrTarget: what is explained, and its derivative (target.h)
+ *   target-parse.c text → VtrTarget
  *   raw.c          one file a method
  *   rollout.c
  *   query.c        whose attention is asked for

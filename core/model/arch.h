@@ -113,3 +113,6 @@ typedef struct
 
 /* CLS, distillation, registers. */
 guint vtr_arch_n_prefix (const VtrArch *self);
+
+/* Numbers in the embedding, which is what a head sees. */
+guint vtr_arch_n_features (const VtrArch *self);

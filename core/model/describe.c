@@ -112,6 +112,19 @@ describe_origin (JsonBuilder *builder, VtrModel *self)
   json_builder_end_array (builder);
 }
 
+static void
+describe_labels (JsonBuilder *builder, const GPtrArray *labels)
+{
+  vtr_json_add_int (builder, "n_labels", labels != NULL ? labels->len : 0);
+  if (labels == NULL)
+    return;
+  json_builder_set_member_name (builder, "labels");
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < labels->len; i++)
+    json_builder_add_string_value (builder, labels->pdata[i]); /* NULL becomes null */
+  json_builder_end_array (builder);
+}
+
 char *
 vtr_model_describe (VtrModel *self)
 {
@@ -121,7 +134,7 @@ vtr_model_describe (VtrModel *self)
   json_builder_begin_object (builder);
   describe_origin (builder, self);
   describe_arch (builder, &self->found.arch);
-  vtr_json_add_int (builder, "n_labels", self->found.labels != NULL ? self->found.labels->len : 0);
+  describe_labels (builder, self->found.labels);
   describe_preprocess (builder, &self->found.arch.preprocess);
   vtr_json_add_text (builder, "licence", self->found.licence);
   vtr_json_add_text (builder, "hash", vtr_model_get_hash (self));

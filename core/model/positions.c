@@ -10,6 +10,14 @@ vtr_arch_n_prefix (const VtrArch *self)
   return self->has_cls + self->has_distillation + self->n_registers;
 }
 
+guint
+vtr_arch_n_features (const VtrArch *self)
+{
+  if (self->projection_size > 0)
+    return self->projection_size;
+  return self->head_pool == VTR_HEAD_POOL_CLS_AND_MEAN ? 2 * self->hidden_size : self->hidden_size;
+}
+
 /* Where one output of a resampling comes from: @n weights for inputs first, first + 1, … */
 typedef struct
 {
