@@ -52,6 +52,8 @@ choose_kernel (const VtrCpuVariant *variant, VtrKernel kernel, const VtrTensor *
 {
   if (kernel == VTR_KERNEL_MATMUL && tensors[1]->dtype == VTR_DTYPE_F16)
     return variant->matmul_f16;
+  if (kernel == VTR_KERNEL_MATMUL_BACKWARD && tensors[1]->dtype == VTR_DTYPE_F16)
+    return variant->matmul_backward_f16;
   return variant->kernels[kernel];
 }
 

@@ -15,13 +15,15 @@
  *   tile.h            products of a block of vectors with others: the core of all attention
  *   embed.c           patchify, embed-tokens, pool
  *   layers.c          layer-norm, swiglu, rope
- *   matmul.c          matmul
- *   matmul-cblas.c    matmul by CBLAS, in its place where the build says so (-Dblas)
- *   activation.h      what both do to the sums
+ *   matmul.c          matmul, matmul-backward
+ *   matmul-cblas.c    both by CBLAS, in its place where the build says so (-Dblas)
+ *   activation.h      what follows the sums in both, and its slope
  *   attention.c       attention
  *   attention-rows.c  attention-rows, attention-apply
  *   rollout.c         rollout-row-sums, rollout-histogram, rollout-step
  *   rollout-select.c  rollout-select, rollout-weights, reduce-partials
+ *   layers-backward.c     layer-norm-backward, activation-backward, swiglu-backward, pool-backward
+ *   attention-backward.c  attention-backward-rows, attention-backward
  */
 #include "ops/device.h"
 

@@ -23,7 +23,8 @@ typedef struct
   const char *name; /* "AVX2" */
   guint n_lanes;    /* floats in a vector */
   VtrCpuKernel kernels[VTR_N_KERNELS];
-  VtrCpuKernel matmul_f16; /* VTR_KERNEL_MATMUL where w is f16, all else f32 */
+  VtrCpuKernel matmul_f16;          /* VTR_KERNEL_MATMUL where w is f16, all else f32 */
+  VtrCpuKernel matmul_backward_f16; /* likewise */
 } VtrCpuVariant;
 
 #ifdef VTR_CPU_VARIANT
@@ -51,5 +52,13 @@ void VTR_CPU (rollout_select) (gconstpointer params, float *const *tensors);
 void VTR_CPU (rollout_weights) (gconstpointer params, float *const *tensors);
 void VTR_CPU (rollout_step) (gconstpointer params, float *const *tensors);
 void VTR_CPU (reduce_partials) (gconstpointer params, float *const *tensors);
+void VTR_CPU (layer_norm_backward) (gconstpointer params, float *const *tensors);
+void VTR_CPU (matmul_backward) (gconstpointer params, float *const *tensors);
+void VTR_CPU (matmul_backward_f16) (gconstpointer params, float *const *tensors);
+void VTR_CPU (activation_backward) (gconstpointer params, float *const *tensors);
+void VTR_CPU (swiglu_backward) (gconstpointer params, float *const *tensors);
+void VTR_CPU (attention_backward_rows) (gconstpointer params, float *const *tensors);
+void VTR_CPU (attention_backward) (gconstpointer params, float *const *tensors);
+void VTR_CPU (pool_backward) (gconstpointer params, float *const *tensors);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
- * y = act (x·wᵀ + bias)·scale (+ y): the product by CBLAS, a tile of y at a time,
+ * matmul: y = act (x·wᵀ + bias)·scale (+ y): the product by CBLAS, a tile of y at a time,
  * each by one thread, and the rest of the line while the tile is in its cache.
+ * matmul-backward: d_x = d_y·w is the same with the columns of w for its rows.
  */
 #include "cpu/activation.h"
 #include "cpu/kernels.h"
@@ -26,8 +27,9 @@ typedef struct
 {
   const VtrMatmulParams *params;
   const float *x;
-  const float *w;        /* NULL where they are halves */
+  const float *w;        /* [n_cols][depth]; NULL where they are halves */
   const guint16 *halves; /* w then */
+  gboolean w_by_depth;   /* w, or halves, is [depth][n_cols] */
   const float *bias;     /* NULL: none */
   const float *scale;    /* NULL: none */
   gboolean add;          /* to what is in y */
@@ -89,10 +91,11 @@ finish_tile (const Matmul *self, const Tile *tile, const float *sums, gsize sums
 typedef struct
 {
   float *sums; /* [rows of a tile][columns of a tile] */
-  float *wide; /* [columns of a tile][SLICE]: halves of w as floats */
+  float *wide; /* [columns of a tile][SLICE], or [SLICE][columns]: halves of w as floats */
 } Scratch;
 
-/* sums = (@add: +=) x·wᵀ for the tile, over @depth values from @k on; w's lie @stride apart. */
+/* sums = x·wᵀ for the tile, over @depth values from @k on, added to those before; @w: the first of
+ * the tile's there, rows @w_stride apart. */
 static void
 multiply_tile (const Matmul *self,
                const Tile *tile,
@@ -105,9 +108,9 @@ multiply_tile (const Matmul *self,
 {
   const gsize x_stride = self->params->depth;
 
-  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, tile->n_rows, tile->n_cols, depth, 1.0f,
-               self->x + tile->first_row * x_stride + k, x_stride, w, w_stride, k > 0 ? 1.0f : 0.0f,
-               sums, sums_stride);
+  cblas_sgemm (CblasRowMajor, CblasNoTrans, self->w_by_depth ? CblasNoTrans : CblasTrans,
+               tile->n_rows, tile->n_cols, depth, 1.0f, self->x + tile->first_row * x_stride + k,
+               x_stride, w, w_stride, k > 0 ? 1.0f : 0.0f, sums, sums_stride);
 }
 
 /* As above over all the depth, widening a slice at a time. */
@@ -119,15 +122,20 @@ multiply_tile_of_halves (const Matmul *self,
                          gsize sums_stride)
 {
   const gsize depth = self->params->depth;
+  const gsize stride = self->w_by_depth ? self->params->n_cols : depth;
 
   for (gsize k = 0; k < depth; k += SLICE)
     {
-      const guint16 *halves = self->halves + tile->first_col * depth + k;
       const gsize n = MIN (SLICE, depth - k);
+      /* Rows of the slice, and values in each. */
+      const gsize n_rows = self->w_by_depth ? n : tile->n_cols;
+      const gsize n_values = self->w_by_depth ? tile->n_cols : n;
+      const guint16 *halves = self->halves + (self->w_by_depth ? k * stride + tile->first_col
+                                                               : tile->first_col * stride + k);
 
-      for (gsize col = 0; col < tile->n_cols; col++)
-        vtr_floats_from_halves (halves + col * depth, n, wide + col * SLICE);
-      multiply_tile (self, tile, k, n, wide, SLICE, sums, sums_stride);
+      for (gsize row = 0; row < n_rows; row++)
+        vtr_floats_from_halves (halves + row * stride, n_values, wide + row * n_values);
+      multiply_tile (self, tile, k, n, wide, n_values, sums, sums_stride);
     }
 }
 
@@ -138,10 +146,12 @@ compute_tile (const Matmul *self, const Tile *tile, const Scratch *scratch)
   float *sums = self->add ? scratch->sums : self->y + tile->first_row * n_cols + tile->first_col;
   const gsize stride = self->add ? tile->n_cols : n_cols;
 
-  if (self->w != NULL)
-    multiply_tile (self, tile, 0, depth, self->w + tile->first_col * depth, depth, sums, stride);
-  else
+  if (self->halves != NULL)
     multiply_tile_of_halves (self, tile, scratch->wide, sums, stride);
+  else if (self->w_by_depth)
+    multiply_tile (self, tile, 0, depth, self->w + tile->first_col, n_cols, sums, stride);
+  else
+    multiply_tile (self, tile, 0, depth, self->w + tile->first_col * depth, depth, sums, stride);
   finish_tile (self, tile, sums, stride);
 }
 
@@ -163,34 +173,20 @@ choose_tile_cols (gsize n_cols, gsize n_row_tiles)
   return (even + 15) / 16 * 16;
 }
 
-/* @w or @halves is NULL. */
 static void
-multiply (const VtrMatmulParams *params,
-          const float *w,
-          const guint16 *halves,
-          float *const *tensors)
+multiply (const Matmul *self)
 {
-  const gsize n_rows = params->n_rows, n_cols = params->n_cols;
-  const Matmul self = {
-    .params = params,
-    .x = tensors[0],
-    .w = w,
-    .halves = halves,
-    .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
-    .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + n_cols : NULL,
-    .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
-    .y = tensors[3],
-  };
+  const gsize n_rows = self->params->n_rows, n_cols = self->params->n_cols;
   const gsize n_row_tiles = (n_rows + TILE_ROWS - 1) / TILE_ROWS;
   const gsize tile_rows = (n_rows + n_row_tiles - 1) / n_row_tiles;
   const gsize tile_cols = choose_tile_cols (n_cols, n_row_tiles);
   const gsize n_col_tiles = (n_cols + tile_cols - 1) / tile_cols;
 
-#pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * params->depth))
+#pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * self->params->depth))
   {
     const Scratch scratch = {
       .sums = vtr_tile_new (tile_rows * tile_cols),
-      .wide = vtr_tile_new (halves != NULL ? tile_cols * SLICE : 1),
+      .wide = vtr_tile_new (self->halves != NULL ? tile_cols * SLICE : 1),
     };
 
 #pragma omp for schedule(dynamic)
@@ -202,21 +198,77 @@ multiply (const VtrMatmulParams *params,
           continue; /* the rows were rounded up */
         tile.n_rows = MIN (tile_rows, n_rows - tile.first_row);
         tile.n_cols = MIN (tile_cols, n_cols - tile.first_col);
-        compute_tile (&self, &tile, &scratch);
+        compute_tile (self, &tile, &scratch);
       }
     g_aligned_free (scratch.sums);
     g_aligned_free (scratch.wide);
   }
 }
 
+/* @w or @halves is NULL; all else is f32.  Likewise below. */
+static void
+multiply_and_finish (const VtrMatmulParams *params,
+                     const float *w,
+                     const guint16 *halves,
+                     float *const *tensors)
+{
+  const Matmul self = {
+    .params = params,
+    .x = tensors[0],
+    .w = w,
+    .halves = halves,
+    .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
+    .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + params->n_cols : NULL,
+    .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
+    .y = tensors[3],
+  };
+
+  multiply (&self);
+}
+
+static void
+multiply_backward (const VtrMatmulBackwardParams *backward,
+                   const float *w,
+                   const guint16 *halves,
+                   float *const *tensors)
+{
+  const VtrMatmulParams params = {
+    .n_rows = backward->n_rows,
+    .n_cols = backward->n_cols,
+    .depth = backward->depth,
+  };
+  const Matmul self = {
+    .params = &params,
+    .x = tensors[0],
+    .w = w,
+    .halves = halves,
+    .w_by_depth = TRUE,
+    .y = tensors[2],
+  };
+
+  multiply (&self);
+}
+
 void
 VTR_CPU (matmul) (gconstpointer params, float *const *tensors)
 {
-  multiply (params, tensors[1], NULL, tensors);
+  multiply_and_finish (params, tensors[1], NULL, tensors);
 }
 
 void
 VTR_CPU (matmul_f16) (gconstpointer params, float *const *tensors)
 {
-  multiply (params, NULL, (const guint16 *) tensors[1], tensors);
+  multiply_and_finish (params, NULL, (const guint16 *) tensors[1], tensors);
+}
+
+void
+VTR_CPU (matmul_backward) (gconstpointer params, float *const *tensors)
+{
+  multiply_backward (params, tensors[1], NULL, tensors);
+}
+
+void
+VTR_CPU (matmul_backward_f16) (gconstpointer params, float *const *tensors)
+{
+  multiply_backward (params, NULL, (const guint16 *) tensors[1], tensors);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
- * y = act (x·wᵀ + bias)·scale (+ y), a panel of columns by a few rows at a time.
+ * matmul: y = act (x·wᵀ + bias)·scale (+ y), a panel of columns by a few rows at a time.
+ * matmul-backward: d_x = d_y·w is the same with the columns of w for its rows.
  *
- * Rows of w are packed so that one lane has a column of y: sums leave the registers
- * as they lie in y, and all that follows the product works on whole vectors.  x is
+ * w is packed so that one lane has a column of y: sums leave the registers as
+ * they lie in y, and all that follows the product works on whole vectors.  x is
  * read where it lies: a shared packed copy costs more in traffic between the cores
  * than it saves.
  *
- * A value of y depends on its rows of x and w alone: batches and threads change nothing.
+ * A value of y depends on its row of x and its part of w alone: batches and threads change nothing.
  */
 #include "cpu/activation.h"
 #include "cpu/kernels.h"
@@ -30,8 +31,9 @@ typedef struct
 {
   const VtrMatmulParams *params;
   const float *x;
-  const float *w;        /* NULL where they are halves */
+  const float *w;        /* [n_cols][depth]; NULL where they are halves */
   const guint16 *halves; /* w then */
+  gboolean w_by_depth;   /* w, or halves, is [depth][n_cols] */
   const float *bias;     /* NULL: none */
   const float *scale;    /* NULL: none */
   gboolean add;          /* to what is in y */
@@ -107,12 +109,12 @@ prefetch_share (const guint8 *next, gsize n_bytes, gsize share, gsize n_shares)
 /* What a thread needs for a panel, allocated once. */
 typedef struct
 {
-  float *panel;   /* [depth][VTR_BLOCK]: packed rows of w */
-  float *widened; /* [VTR_BLOCK][depth]: the rows before; NULL where they are floats */
+  float *panel;   /* [depth][VTR_BLOCK]: packed rows or columns of w */
+  float *widened; /* [VTR_BLOCK][depth]: rows of halves before they are packed */
 } Scratch;
 
 static void
-pack_panel (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *scratch)
+pack_rows (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *scratch)
 {
   const gsize depth = self->params->depth;
   const float *rows = self->w + first_col * depth;
@@ -125,6 +127,22 @@ pack_panel (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *sc
   vtr_tile_pack (rows, depth, n_cols, depth, 1.0f, scratch->panel);
 }
 
+/* Columns of w lie as the panel wants them, only too far apart. */
+static void
+pack_columns (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *scratch)
+{
+  const gsize stride = self->params->n_cols;
+  float *panel = scratch->panel;
+
+  if (n_cols < VTR_BLOCK)
+    memset (panel, 0, self->params->depth * VTR_BLOCK * sizeof *panel);
+  for (gsize k = 0; k < self->params->depth; k++, panel += VTR_BLOCK)
+    if (self->halves != NULL)
+      vtr_floats_from_halves (self->halves + k * stride + first_col, n_cols, panel);
+    else
+      memcpy (panel, self->w + k * stride + first_col, n_cols * sizeof *panel);
+}
+
 /* A group of rows by the panel of columns from @first_col on. */
 static void
 multiply_panel (const Matmul *self, gsize first_row, gsize first_col, const Scratch *scratch)
@@ -133,7 +151,8 @@ multiply_panel (const Matmul *self, gsize first_row, gsize first_col, const Scra
   const gsize n_cols = MIN (VTR_BLOCK, self->params->n_cols - first_col);
   /* While every thread has one panel, the next of this one is as many on as there are threads. */
   const gsize next_col = MIN (first_col + self->n_threads * VTR_BLOCK, self->params->n_cols);
-  const gsize n_next = MIN (VTR_BLOCK, self->params->n_cols - next_col);
+  /* Columns of w are no one piece of memory that could come next. */
+  const gsize n_next = self->w_by_depth ? 0 : MIN (VTR_BLOCK, self->params->n_cols - next_col);
   const gsize end_row = MIN (first_row + self->group_rows, self->params->n_rows);
   const gsize n_blocks = (end_row - first_row + VTR_OTHERS - 1) / VTR_OTHERS;
   const gsize row_bytes = depth * (self->halves != NULL ? sizeof (guint16) : sizeof (float));
@@ -141,7 +160,10 @@ multiply_panel (const Matmul *self, gsize first_row, gsize first_col, const Scra
   const guint8 *next = w + next_col * row_bytes;
   float sums[VTR_OTHERS * VTR_BLOCK] __attribute__ ((aligned (VTR_TILE_ALIGNMENT)));
 
-  pack_panel (self, first_col, n_cols, scratch);
+  if (self->w_by_depth)
+    pack_columns (self, first_col, n_cols, scratch);
+  else
+    pack_rows (self, first_col, n_cols, scratch);
   for (gsize block = 0; block < n_blocks; block++)
     {
       const gsize row = first_row + block * VTR_OTHERS;
@@ -175,52 +197,99 @@ choose_group_rows (gsize n_rows, gsize n_panels, gsize n_threads)
   return (n_blocks + n_groups - 1) / n_groups * VTR_OTHERS;
 }
 
-/* @w_is_f16: whether w [n_cols][depth] is of halves; all else is f32. */
+/* Chooses how @self is split. */
 static void
-multiply (const VtrMatmulParams *params, gboolean w_is_f16, float *const *tensors)
+multiply (Matmul *self)
 {
-  const gsize n_rows = params->n_rows, n_cols = params->n_cols;
+  const gsize n_rows = self->params->n_rows, n_cols = self->params->n_cols;
+  const gsize depth = self->params->depth;
   const gsize n_panels = (n_cols + VTR_BLOCK - 1) / VTR_BLOCK;
-  const gsize panel_size = params->depth * VTR_BLOCK;
-  const gsize n_threads = count_threads ();
-  const Matmul self = {
-    .params = params,
-    .x = tensors[0],
-    .w = w_is_f16 ? NULL : tensors[1],
-    .halves = w_is_f16 ? (const guint16 *) tensors[1] : NULL,
-    .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
-    .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + n_cols : NULL,
-    .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
-    .y = tensors[3],
-    .n_threads = n_threads,
-    .group_rows = choose_group_rows (n_rows, n_panels, n_threads),
-  };
-  const gsize n_groups = (n_rows + self.group_rows - 1) / self.group_rows;
 
-#pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * params->depth))
+  self->n_threads = count_threads ();
+  self->group_rows = choose_group_rows (n_rows, n_panels, self->n_threads);
+  const gsize n_groups = (n_rows + self->group_rows - 1) / self->group_rows;
+
+#pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * depth))
   {
     const Scratch scratch = {
-      .panel = vtr_tile_new (panel_size),
-      .widened = w_is_f16 ? vtr_tile_new (panel_size) : NULL,
+      .panel = vtr_tile_new (depth * VTR_BLOCK),
+      .widened =
+          self->halves != NULL && !self->w_by_depth ? vtr_tile_new (depth * VTR_BLOCK) : NULL,
     };
 
     /* One at a time: where another program takes a thread's core, the others do its share. */
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n_groups * n_panels; i++)
-      multiply_panel (&self, i / n_panels * self.group_rows, i % n_panels * VTR_BLOCK, &scratch);
+      multiply_panel (self, i / n_panels * self->group_rows, i % n_panels * VTR_BLOCK, &scratch);
     g_aligned_free (scratch.panel);
     g_aligned_free (scratch.widened);
   }
 }
 
+/* @w or @halves is NULL; all else is f32.  Likewise below. */
+static void
+multiply_and_finish (const VtrMatmulParams *params,
+                     const float *w,
+                     const guint16 *halves,
+                     float *const *tensors)
+{
+  Matmul self = {
+    .params = params,
+    .x = tensors[0],
+    .w = w,
+    .halves = halves,
+    .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
+    .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + params->n_cols : NULL,
+    .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
+    .y = tensors[3],
+  };
+
+  multiply (&self);
+}
+
+static void
+multiply_backward (const VtrMatmulBackwardParams *backward,
+                   const float *w,
+                   const guint16 *halves,
+                   float *const *tensors)
+{
+  const VtrMatmulParams params = {
+    .n_rows = backward->n_rows,
+    .n_cols = backward->n_cols,
+    .depth = backward->depth,
+  };
+  Matmul self = {
+    .params = &params,
+    .x = tensors[0],
+    .w = w,
+    .halves = halves,
+    .w_by_depth = TRUE,
+    .y = tensors[2],
+  };
+
+  multiply (&self);
+}
+
 void
 VTR_CPU (matmul) (gconstpointer params, float *const *tensors)
 {
-  multiply (params, FALSE, tensors);
+  multiply_and_finish (params, tensors[1], NULL, tensors);
 }
 
 void
 VTR_CPU (matmul_f16) (gconstpointer params, float *const *tensors)
 {
-  multiply (params, TRUE, tensors);
+  multiply_and_finish (params, NULL, (const guint16 *) tensors[1], tensors);
+}
+
+void
+VTR_CPU (matmul_backward) (gconstpointer params, float *const *tensors)
+{
+  multiply_backward (params, tensors[1], NULL, tensors);
+}
+
+void
+VTR_CPU (matmul_backward_f16) (gconstpointer params, float *const *tensors)
+{
+  multiply_backward (params, NULL, (const guint16 *) tensors[1], tensors);
 }

@@ -251,31 +251,3 @@ vtr_vec_tanh (VtrVec x)
 {
   return 1.0f - 2.0f / (1.0f + vtr_vec_exp (2.0f * x));
 }
-
-/* The error function, as in shaders/lib/activation.glsl, which tells of the polynomials. */
-static inline VtrVec
-vtr_vec_erf (VtrVec x)
-{
-  const VtrVec a = vtr_vec_min (vtr_vec_abs (x), vtr_vec_of (4.0f));
-  const VtrVec t = a * a;
-
-  VtrVec inner = t * 7.64712022e-05f - 0.000794235675f;
-  inner = inner * t + 0.0051797498f;
-  inner = inner * t - 0.0268485919f;
-  inner = inner * t + 0.112834305f;
-  inner = inner * t - 0.376126051f;
-  inner = inner * t + 0.128379151f;
-  inner = inner * a + a;
-
-  VtrVec log_erfc = a * -0.000185574012f + 0.00293960725f;
-  log_erfc = log_erfc * a - 0.0218053181f;
-  log_erfc = log_erfc * a + 0.103037372f;
-  log_erfc = log_erfc * a + 0.638225675f;
-  log_erfc = log_erfc * a + 1.12704003f;
-  log_erfc = log_erfc * a + 0.000353719515f;
-
-  const VtrVec outer = 1.0f - vtr_vec_exp (-log_erfc);
-  const VtrVec magnitude = vtr_vec_select (a < 1.0f, inner, outer);
-  const VtrMask sign = (VtrMask) x & (gint32) 0x80000000;
-  return (VtrVec) ((VtrMask) magnitude | sign);
-}

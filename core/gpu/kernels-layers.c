@@ -18,10 +18,8 @@
 /* With fewer rows in all, compiling a longer shader would take longer than it saves. */
 #define MANY_ROWS 64
 
-/* How many rows a lane takes, @most at most: few leave less of the last tile empty, many are
- * cheaper each. */
-static guint32
-choose_rows_per_lane (guint32 n_lanes, guint32 n_rows, guint32 most)
+guint32
+vtr_launch_choose_rows_per_lane (guint32 n_lanes, guint32 n_rows, guint32 most)
 {
   guint32 best = 1;
   guint64 least_cost = G_MAXUINT64;
@@ -85,7 +83,7 @@ static void
 choose_matmul_shuffle (const VtrGpuLimits *limits, const VtrMatmulParams *matmul, VtrLaunch *launch)
 {
   const guint32 n_lanes = limits->subgroup_size;
-  const guint32 rows = choose_rows_per_lane (n_lanes, matmul->n_rows, G_MAXUINT32);
+  const guint32 rows = vtr_launch_choose_rows_per_lane (n_lanes, matmul->n_rows, G_MAXUINT32);
 
   launch->shader = matmul->depth % 4 == 0 ? VTR_SHADER_MATMUL_SHUFFLE_VEC4 //
                                           : VTR_SHADER_MATMUL_SHUFFLE;
@@ -108,10 +106,10 @@ choose_matmul_shuffle (const VtrGpuLimits *limits, const VtrMatmulParams *matmul
 #define MANY_TILES 256
 
 static guint64
-n_matmul_tiles (const VtrMatmulParams *matmul, guint32 rows, guint32 cols)
+n_matmul_tiles (guint32 n_rows, guint32 n_cols, guint32 rows, guint32 cols)
 {
-  return (guint64) vtr_launch_n_tiles (matmul->n_rows, TILES_HEIGHT * rows) *
-         vtr_launch_n_tiles (matmul->n_cols, TILES_WIDTH * cols);
+  return (guint64) vtr_launch_n_tiles (n_rows, TILES_HEIGHT * rows) *
+         vtr_launch_n_tiles (n_cols, TILES_WIDTH * cols);
 }
 
 /* By the types of w and y, and by whether rows are whole vectors. */
@@ -125,10 +123,8 @@ choose_matmul_tiles_shader (const VtrTensor *w, const VtrTensor *y, gboolean vec
   return vectors ? VTR_SHADER_MATMUL_TILES_VEC4 : VTR_SHADER_MATMUL_TILES;
 }
 
-static void
-choose_matmul_tiles (const VtrTensor *const *tensors,
-                     const VtrMatmulParams *matmul,
-                     VtrLaunch *launch)
+void
+vtr_launch_add_matmul_tiles (VtrLaunch *launch, guint32 n_rows, guint32 n_cols)
 {
   /* Values of x and of w that an invocation multiplies each with each, most work a load first. */
   static const struct
@@ -139,19 +135,24 @@ choose_matmul_tiles (const VtrTensor *const *tensors,
   guint i = 0;
 
   while (i + 1 < G_N_ELEMENTS (sizes) &&
-         n_matmul_tiles (matmul, sizes[i].rows, sizes[i].cols) < MANY_TILES)
+         n_matmul_tiles (n_rows, n_cols, sizes[i].rows, sizes[i].cols) < MANY_TILES)
     i++;
-  const guint32 rows = sizes[i].rows;
-  const guint32 cols = sizes[i].cols;
+  vtr_launch_add_constant (launch, sizes[i].rows);
+  vtr_launch_add_constant (launch, sizes[i].cols);
+  launch->groups[0] = vtr_launch_n_tiles (n_cols, TILES_WIDTH * sizes[i].cols);
+  launch->groups[1] = vtr_launch_n_tiles (n_rows, TILES_HEIGHT * sizes[i].rows);
+  launch->groups[2] = 1;
+}
 
+static void
+choose_matmul_tiles (const VtrTensor *const *tensors,
+                     const VtrMatmulParams *matmul,
+                     VtrLaunch *launch)
+{
   launch->shader = choose_matmul_tiles_shader (tensors[1], tensors[3], matmul->depth % 4 == 0);
   vtr_launch_add_constant (launch, matmul->flags);
   vtr_launch_add_constant (launch, matmul->activation);
-  vtr_launch_add_constant (launch, rows);
-  vtr_launch_add_constant (launch, cols);
-  launch->groups[0] = vtr_launch_n_tiles (matmul->n_cols, TILES_WIDTH * cols);
-  launch->groups[1] = vtr_launch_n_tiles (matmul->n_rows, TILES_HEIGHT * rows);
-  launch->groups[2] = 1;
+  vtr_launch_add_matmul_tiles (launch, matmul->n_rows, matmul->n_cols);
 }
 
 void
@@ -184,8 +185,9 @@ choose_attention_shuffle (const VtrGpuLimits *limits,
 {
   const guint32 n_lanes = limits->subgroup_size;
   const guint32 vector_width = attention->head_width % 4 == 0 ? 4 : 1;
-  const guint32 n_queries = choose_rows_per_lane (n_lanes, attention->n_tokens,
-                                                  SHUFFLE_QUERY_VALUES / attention->head_width);
+  const guint32 n_queries =
+      vtr_launch_choose_rows_per_lane (n_lanes, attention->n_tokens,
+                                       SHUFFLE_QUERY_VALUES / attention->head_width);
 
   launch->shader = vector_width == 4 ? VTR_SHADER_ATTENTION_SHUFFLE_VEC4 //
                                      : VTR_SHADER_ATTENTION_SHUFFLE;

@@ -93,6 +93,17 @@ static const Choice choices[VTR_N_KERNELS] = {
   [VTR_KERNEL_ROLLOUT_STEP] = CHOSEN_BY (vtr_launch_choose_rollout_step),
   [VTR_KERNEL_REDUCE_PARTIALS] =
       PER_VALUE (VTR_SHADER_REDUCE_PARTIALS, VtrReducePartialsParams, n_values),
+  [VTR_KERNEL_LAYER_NORM_BACKWARD] = CHOSEN_BY (vtr_launch_choose_layer_norm_backward),
+  [VTR_KERNEL_MATMUL_BACKWARD] = CHOSEN_BY (vtr_launch_choose_matmul_backward),
+  [VTR_KERNEL_ACTIVATION_BACKWARD] =
+      PER_VALUE (VTR_SHADER_ACTIVATION_BACKWARD, VtrActivationBackwardParams, n_values),
+  [VTR_KERNEL_SWIGLU_BACKWARD] =
+      PER_VALUE (VTR_SHADER_SWIGLU_BACKWARD, VtrSwigluBackwardParams, n_values),
+  [VTR_KERNEL_ATTENTION_BACKWARD_ROWS] =
+      PER_VALUE (VTR_SHADER_ATTENTION_BACKWARD_ROWS, VtrAttentionBackwardRowsParams, n_values),
+  [VTR_KERNEL_ATTENTION_BACKWARD] = CHOSEN_BY (vtr_launch_choose_attention_backward),
+  [VTR_KERNEL_POOL_BACKWARD] =
+      PER_VALUE (VTR_SHADER_POOL_BACKWARD, VtrPoolBackwardParams, n_values),
 };
 
 static void

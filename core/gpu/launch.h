@@ -27,6 +27,14 @@ vtr_launch_is_f16 (const VtrTensor *tensor)
 guint32 vtr_launch_n_tiles (guint32 n_values, guint32 tile_size);
 
 /* kernels-layers.c */
+
+/* How many rows a lane of the variants by shuffles takes, @most at most: few leave less of the last
+ * tile empty, many are cheaper each. */
+guint32 vtr_launch_choose_rows_per_lane (guint32 n_lanes, guint32 n_rows, guint32 most);
+
+/* The grid of a product by tiles, and the constants ROWS and COLS of what an invocation sums. */
+void vtr_launch_add_matmul_tiles (VtrLaunch *launch, guint32 n_rows, guint32 n_cols);
+
 void vtr_launch_choose_layer_norm (const VtrGpuLimits *limits,
                                    const VtrTensor *const *tensors,
                                    gconstpointer params,
@@ -71,3 +79,17 @@ void vtr_launch_choose_rollout_step (const VtrGpuLimits *limits,
                                      const VtrTensor *const *tensors,
                                      gconstpointer params,
                                      VtrLaunch *launch);
+
+/* kernels-backward.c */
+void vtr_launch_choose_layer_norm_backward (const VtrGpuLimits *limits,
+                                            const VtrTensor *const *tensors,
+                                            gconstpointer params,
+                                            VtrLaunch *launch);
+void vtr_launch_choose_matmul_backward (const VtrGpuLimits *limits,
+                                        const VtrTensor *const *tensors,
+                                        gconstpointer params,
+                                        VtrLaunch *launch);
+void vtr_launch_choose_attention_backward (const VtrGpuLimits *limits,
+                                           const VtrTensor *const *tensors,
+                                           gconstpointer params,
+                                           VtrLaunch *launch);

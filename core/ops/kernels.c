@@ -31,6 +31,19 @@ static const VtrKernelInfo kernels[VTR_N_KERNELS] = {
                                    sizeof (VtrRolloutWeightsParams) },
   [VTR_KERNEL_ROLLOUT_STEP] = { "rollout-step", 4, T0 | T1 | T2, T3, sizeof (VtrRolloutParams) },
   [VTR_KERNEL_REDUCE_PARTIALS] = { "reduce-partials", 2, T0, T1, sizeof (VtrReducePartialsParams) },
+  [VTR_KERNEL_LAYER_NORM_BACKWARD] = { "layer-norm-backward", 4, T0 | T1 | T2 | T3, T3,
+                                       sizeof (VtrLayerNormBackwardParams) },
+  [VTR_KERNEL_MATMUL_BACKWARD] = { "matmul-backward", 3, T0 | T1, T2,
+                                   sizeof (VtrMatmulBackwardParams) },
+  [VTR_KERNEL_ACTIVATION_BACKWARD] = { "activation-backward", 4, T0 | T1 | T2, T3,
+                                       sizeof (VtrActivationBackwardParams) },
+  [VTR_KERNEL_SWIGLU_BACKWARD] = { "swiglu-backward", 3, T0 | T1, T2,
+                                   sizeof (VtrSwigluBackwardParams) },
+  [VTR_KERNEL_ATTENTION_BACKWARD_ROWS] = { "attention-backward-rows", 4, T0 | T1 | T2, T3,
+                                           sizeof (VtrAttentionBackwardRowsParams) },
+  [VTR_KERNEL_ATTENTION_BACKWARD] = { "attention-backward", 4, T0 | T1 | T2, T3,
+                                      sizeof (VtrAttentionBackwardParams) },
+  [VTR_KERNEL_POOL_BACKWARD] = { "pool-backward", 2, T0 | T1, T1, sizeof (VtrPoolBackwardParams) },
 };
 
 const VtrKernelInfo *

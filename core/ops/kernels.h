@@ -26,6 +26,13 @@ typedef enum
   VTR_KERNEL_ROLLOUT_WEIGHTS,
   VTR_KERNEL_ROLLOUT_STEP,
   VTR_KERNEL_REDUCE_PARTIALS,
+  VTR_KERNEL_LAYER_NORM_BACKWARD,
+  VTR_KERNEL_MATMUL_BACKWARD,
+  VTR_KERNEL_ACTIVATION_BACKWARD,
+  VTR_KERNEL_SWIGLU_BACKWARD,
+  VTR_KERNEL_ATTENTION_BACKWARD_ROWS,
+  VTR_KERNEL_ATTENTION_BACKWARD,
+  VTR_KERNEL_POOL_BACKWARD,
   VTR_N_KERNELS
 } VtrKernel;
 
@@ -175,3 +182,64 @@ typedef struct
   guint32 width;
   guint32 n_chunks;
 } VtrReducePartialsParams;
+
+/* ---- params of the kernels that go backward ---- */
+
+typedef struct
+{
+  guint32 n_rows;
+  guint32 width;
+  float eps;
+  guint32 accumulate; /* 0 or 1: d_x += */
+} VtrLayerNormBackwardParams;
+
+typedef struct
+{
+  guint32 n_rows; /* of d_y and d_x */
+  guint32 n_cols; /* of d_x and w */
+  guint32 depth;  /* columns of d_y; rows of w */
+} VtrMatmulBackwardParams;
+
+typedef struct
+{
+  guint32 n_values; /* of each of z, d_y and d_z */
+  guint32 width;
+  guint32 activation; /* VtrActivation */
+  guint32 has_scale;  /* 0 or 1 */
+} VtrActivationBackwardParams;
+
+typedef struct
+{
+  guint32 n_values; /* of d_hidden */
+  guint32 width;
+} VtrSwigluBackwardParams;
+
+typedef struct
+{
+  guint32 n_images;
+  guint32 n_tokens;
+  guint32 n_heads;
+  guint32 head_width;
+  guint32 n_values; /* images, tokens and heads multiplied */
+} VtrAttentionBackwardRowsParams;
+
+typedef struct
+{
+  guint32 n_images;
+  guint32 n_tokens;
+  guint32 n_heads;
+  guint32 head_width;
+  float scale;     /* of q·k */
+  guint32 of_keys; /* 0: d_q; 1: d_k and d_v */
+} VtrAttentionBackwardParams;
+
+typedef struct
+{
+  guint32 n_values; /* of d_tokens */
+  guint32 n_tokens;
+  guint32 width;          /* of a token */
+  guint32 pooled_width;   /* width or 2·width */
+  guint32 first_token[2]; /* of the mean in each half of d_pooled */
+  guint32 end_token[2];   /* one past the last */
+  guint32 accumulate;     /* 0 or 1: d_tokens += */
+} VtrPoolBackwardParams;

@@ -109,6 +109,81 @@ gboolean vtr_op_pool (VtrStream *stream,
                       const VtrTensor *pooled,
                       GError **error);
 
+/* ---- backward: from the gradient of what an op gave, d_y, to that of what it was given, d_x;
+ * weights get none.  With @accumulate d_x += instead of d_x = ---- */
+
+/* Of vtr_op_layer_norm ().  d_x may be d_y where nothing accumulates. */
+gboolean vtr_op_layer_norm_backward (VtrStream *stream,
+                                     const VtrTensor *x,
+                                     const VtrTensor *affine,
+                                     float eps,
+                                     const VtrTensor *d_y,
+                                     gboolean accumulate,
+                                     const VtrTensor *d_x,
+                                     GError **error);
+
+/* d_x [..][k] = d_y [..][n]·w [n][k]: of the product of vtr_op_matmul (); what follows the product
+ * there is undone first, by the function below.  With VTR_F16_WEIGHTS w may be f16. */
+gboolean vtr_op_matmul_backward (VtrStream *stream,
+                                 const VtrTensor *d_y,
+                                 const VtrTensor *w,
+                                 const VtrTensor *d_x,
+                                 GError **error);
+
+/* d_z [..][n] = d_y·act' (z)·scale: of what follows the product z = x·wᵀ + bias.  @z may be NULL
+ * where there is no activation, @epilogue [2][n] where there is no scale; d_z may be d_y or z. */
+gboolean vtr_op_activation_backward (VtrStream *stream,
+                                     const VtrTensor *z,
+                                     const VtrTensor *epilogue,
+                                     VtrActivation activation,
+                                     const VtrTensor *d_y,
+                                     const VtrTensor *d_z,
+                                     GError **error);
+
+/* d_gate_up [..][2f] may be gate_up. */
+gboolean vtr_op_swiglu_backward (VtrStream *stream,
+                                 const VtrTensor *gate_up,
+                                 const VtrTensor *d_hidden,
+                                 const VtrTensor *d_gate_up,
+                                 GError **error);
+
+/* The gradient goes through the opposite rotation: makes the table with which vtr_op_rope () turns
+ * d_qkv of what it gave into that of what it was given.  Both [2][p][hd]. */
+void vtr_rope_transpose_table (const float *table, guint p, guint hd, float *transposed);
+
+/*
+ * With A recomputed by tiles, d_A = d_context·vᵀ and D[q] = Σ_k A[q][k]·d_A[q][k]:
+ *   d_v = Aᵀ·d_context    d_s = A·(d_A − D)    d_q = scale·d_s·k    d_k = scale·d_sᵀ·q
+ * D comes from Σ context·d_context.  @rows is scratch, planned by the function below.  One pass
+ * over the queries and one over the keys, so sums have one order.
+ */
+gboolean vtr_op_attention_backward (VtrStream *stream,
+                                    const VtrTensor *qkv,
+                                    const VtrTensor *lse,
+                                    float scale,
+                                    const VtrTensor *context,
+                                    const VtrTensor *d_context,
+                                    const VtrTensor *rows,
+                                    const VtrTensor *d_qkv,
+                                    GError **error);
+
+/* Plans the scratch of vtr_op_attention_backward (). */
+gboolean vtr_attention_backward_scratch_plan (VtrTensor *rows,
+                                              VtrArena *arena,
+                                              guint b,
+                                              guint h,
+                                              guint n,
+                                              GError **error);
+
+/* Every token gets its share of the mean it went into, the others 0. */
+gboolean vtr_op_pool_backward (VtrStream *stream,
+                               const VtrTensor *d_pooled,
+                               guint n_prefix,
+                               VtrPool pool,
+                               gboolean accumulate,
+                               const VtrTensor *d_tokens,
+                               GError **error);
+
 /* ---- explaining: A_h[q][k] = exp (scale·q·k − lse[q]), recomputed, never stored whole; qkv is an
  * activation ---- */
 

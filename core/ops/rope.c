@@ -2,6 +2,8 @@
 #include "ops/ops.h"
 #include "ops/shapes.h"
 
+#include <string.h>
+
 gboolean
 vtr_op_rope (VtrStream *stream, const VtrTensor *qkv, const VtrTensor *table, GError **error)
 {
@@ -29,4 +31,18 @@ vtr_op_rope (VtrStream *stream, const VtrTensor *qkv, const VtrTensor *table, GE
   };
   return vtr_stream_dispatch (stream, VTR_KERNEL_ROPE, tensors, G_N_ELEMENTS (tensors), &params,
                               sizeof params, 0.0, error);
+}
+
+void
+vtr_rope_transpose_table (const float *table, guint p, guint hd, float *transposed)
+{
+  const gsize half = hd / 2, n_cosines = (gsize) p * hd;
+
+  memcpy (transposed, table, n_cosines * sizeof *table);
+  for (gsize i = 0; i < n_cosines; i += hd)
+    for (gsize j = 0; j < half; j++)
+      {
+        transposed[n_cosines + i + j] = -table[n_cosines + i + half + j];
+        transposed[n_cosines + i + half + j] = -table[n_cosines + i + j];
+      }
 }

@@ -69,6 +69,13 @@ vtr_tensor_has_activation_type (const VtrTensor *tensor)
 }
 
 gboolean
+vtr_tensor_is_f32_rows (const VtrTensor *tensor, guint32 n_rows, guint32 width)
+{
+  return tensor->dtype == VTR_DTYPE_F32 && vtr_tensor_n_rows (tensor) == n_rows &&
+         vtr_tensor_last_axis (tensor) == width;
+}
+
+gboolean
 vtr_fail_shapes (const char *op, const VtrTensor *const *tensors, guint n_tensors, GError **error)
 {
   g_autoptr (GString) text = g_string_new (NULL);

@@ -20,6 +20,9 @@ gboolean vtr_tensor_is_activation (const VtrTensor *tensor, guint n_dims, ...);
 /* Whether @tensor, of any shape, is f32, or f16 on a device that takes activations so. */
 gboolean vtr_tensor_has_activation_type (const VtrTensor *tensor);
 
+/* Whether @tensor is f32 and has @n_rows rows of @width values, on whatever axes the rows lie. */
+gboolean vtr_tensor_is_f32_rows (const VtrTensor *tensor, guint32 n_rows, guint32 width);
+
 /* Fails with a sentence that names @op and the shapes of the tensors; NULLs are left out. */
 gboolean
 vtr_fail_shapes (const char *op, const VtrTensor *const *tensors, guint n_tensors, GError **error);

@@ -21,6 +21,12 @@ static const VtrVerifyOp *const ops[] = {
   &vtr_verify_rollout_select,
   &vtr_verify_rollout_cutoff,
   &vtr_verify_rollout_step,
+  &vtr_verify_layer_norm_backward,
+  &vtr_verify_matmul_backward,
+  &vtr_verify_activation_backward,
+  &vtr_verify_swiglu_backward,
+  &vtr_verify_attention_backward,
+  &vtr_verify_pool_backward,
 };
 
 static const char *

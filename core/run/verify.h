@@ -10,6 +10,7 @@
  *   verify-layers.c     of layer-norm, matmul, swiglu, rope
  *   verify-attention.c  of attention, attention-rows, attention-apply
  *   verify-rollout.c    of the rollout
+ *   verify-backward.c   of all that goes backward
  *
  * A case is a row in the table of its op; an op is such a table, a function that computes one
  * row of it, and a row in verify.c.
@@ -143,6 +144,9 @@ extern const VtrVerifyOp vtr_verify_attention, vtr_verify_attention_rows,
     vtr_verify_attention_apply;
 extern const VtrVerifyOp vtr_verify_rollout_histogram, vtr_verify_rollout_select,
     vtr_verify_rollout_cutoff, vtr_verify_rollout_step;
+extern const VtrVerifyOp vtr_verify_layer_norm_backward, vtr_verify_matmul_backward,
+    vtr_verify_activation_backward, vtr_verify_swiglu_backward, vtr_verify_attention_backward,
+    vtr_verify_pool_backward;
 
 /* Computes all of them on @device and on @reference, and compares. */
 VtrVerification *

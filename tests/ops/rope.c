@@ -39,6 +39,33 @@ test_rope (Harness *harness, gconstpointer data)
   harness_assert_close (qkv, expected);
 }
 
+/* The gradient goes through the forward op, with another table. */
+static void
+test_rope_backward (Harness *harness, gconstpointer data)
+{
+  const RopeCase *test = data;
+  const guint b = test->b, n = test->n_prefix + test->p, h = test->h, hd = test->hd;
+  const guint n_values = b * n * 3 * h * hd;
+  harness_guard (harness);
+  HarnessTensor *d_qkv = harness_input (harness, -1, 1, 5, b, n, 3, h, hd);
+  HarnessTensor *table = harness_input (harness, -1, 1, 3, 2, test->p, hd);
+  HarnessTensor *transposed = harness_zeros (harness, VTR_DTYPE_F32, 3, 2, test->p, hd);
+  g_autofree double *expected = g_new (double, n_values);
+  GError *error = NULL;
+
+  harness_set_in_out (d_qkv);
+  for (guint i = 0; i < n_values; i++)
+    expected[i] = d_qkv->values[i];
+  reference_rope_backward (expected, table->values, b, n, test->p, h, hd);
+  vtr_rope_transpose_table (table->values, test->p, hd, transposed->values);
+
+  harness_begin (harness);
+  vtr_op_rope (harness->stream, &d_qkv->tensor, &transposed->tensor, &error);
+  g_assert_no_error (error);
+  harness_finish (harness);
+  harness_assert_close (d_qkv, expected);
+}
+
 void
 add_rope_cases (void)
 {
@@ -46,5 +73,6 @@ add_rope_cases (void)
     {
       harness_add ("rope", cases[i].name, test_rope, &cases[i]);
       harness_add_f16 ("rope", cases[i].name, VTR_F16_ACTIVATIONS, test_rope, &cases[i]);
+      harness_add ("rope-backward", cases[i].name, test_rope_backward, &cases[i]);
     }
 }

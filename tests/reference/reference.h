@@ -99,3 +99,63 @@ void reference_discard (double *fused, guint n, double cutoff);
 
 /* next [n] = r [n]·Â, Â being (fused + I) with each row divided by its sum */
 void reference_rollout_step (const double *fused, guint n, const float *r, double *next);
+
+/* ---- backward.c: gradients; tests/reference/test-gradients.c compares them with differences ----
+ */
+
+/* x, d_y, d_x [n_rows][d], affine [2][d] */
+void reference_layer_norm_backward (const float *x,
+                                    const float *affine,
+                                    float eps,
+                                    const float *d_y,
+                                    guint n_rows,
+                                    guint d,
+                                    double *d_x);
+
+/* d_y [m][n], w [n][k] → d_x [m][k] */
+void reference_matmul_backward (const float *d_y,
+                                const float *w,
+                                guint m,
+                                guint n,
+                                guint k,
+                                double *d_x);
+
+/* z, d_y, d_z [m][n], scale [n] or NULL */
+void reference_activation_backward (const float *z,
+                                    const float *scale,
+                                    VtrActivation activation,
+                                    const float *d_y,
+                                    guint m,
+                                    guint n,
+                                    double *d_z);
+
+/* gate_up, d_gate_up [n_rows][2f], d_hidden [n_rows][f] */
+void reference_swiglu_backward (const float *gate_up,
+                                const float *d_hidden,
+                                guint n_rows,
+                                guint f,
+                                double *d_gate_up);
+
+/* d_qkv [b][n][3][h][hd] in and out, table [2][p][hd]: the forward's */
+void reference_rope_backward (double *d_qkv,
+                              const float *table,
+                              guint b,
+                              guint n,
+                              guint p,
+                              guint h,
+                              guint hd);
+
+/* probs [b][h][n][n], d_context [b][n][h·hd] → d_qkv [b][n][3][h][hd] */
+void reference_attention_backward (const ReferenceAttention *self,
+                                   const double *probs,
+                                   const float *d_context,
+                                   double *d_qkv);
+
+/* d_pooled [b][d or 2d] → d_tokens [b][n][d] */
+void reference_pool_backward (const float *d_pooled,
+                              guint b,
+                              guint n,
+                              guint d,
+                              guint n_prefix,
+                              VtrPool pool,
+                              double *d_tokens);

@@ -24,6 +24,9 @@
       MATMUL (f16, 4000, 3072, 768, flags, act), MATMUL (f16, 4000, 3072, 27, flags, act)
 #define MATMULS(flags, act) MATMULS_F16 (0, flags, act)
 
+#define MATMUL_BACKWARD(rows, cols, depth_)                                                        \
+  SAMPLE (MATMUL_BACKWARD, matmul_backward, .n_rows = rows, .n_cols = cols, .depth = depth_)
+
 #define OF_HEAD(hd) .n_images = 1, .n_tokens = 257, .n_heads = 6, .head_width = hd
 #define EXPLAIN_HEAD_AS(qkv, context, hd)                                                          \
   SAMPLE_F16 (ATTENTION, qkv | context, attention, OF_HEAD (hd)),                                  \
@@ -32,7 +35,10 @@
       SAMPLE_F16 (ATTENTION_ROWS, qkv, attention_rows, OF_HEAD (hd), .n_rows = 257),               \
       SAMPLE_F16 (ATTENTION_APPLY, qkv, attention_apply, OF_HEAD (hd), .n_chunks = 9,              \
                   .chunk_size = 32)
-#define EXPLAIN_HEAD(hd) EXPLAIN_HEAD_AS (0, 0, hd), EXPLAIN_HEAD_AS (T0, T1, hd)
+#define EXPLAIN_HEAD(hd)                                                                           \
+  EXPLAIN_HEAD_AS (0, 0, hd), EXPLAIN_HEAD_AS (T0, T1, hd),                                        \
+      SAMPLE (ATTENTION_BACKWARD, attention_backward, OF_HEAD (hd), .of_keys = 0),                 \
+      SAMPLE (ATTENTION_BACKWARD, attention_backward, OF_HEAD (hd), .of_keys = 1)
 #define ROLLOUT(hd, how)                                                                           \
   OF_HEAD (hd), .n_chunks = 9, .chunk_size = 32, .head_mask = { 63, 0 }, .fusion = how
 #define ROLLOUTS_AS(qkv, hd, how)                                                                  \
@@ -91,6 +97,15 @@ const LaunchSample launch_samples[] = {
   SAMPLE (ROLLOUT_SELECT, rollout_select, .n_images = 1),
   SAMPLE (ROLLOUT_WEIGHTS, rollout_weights, .n_values = 257),
   SAMPLE (REDUCE_PARTIALS, reduce_partials, .n_values = 257),
+  SAMPLE (LAYER_NORM_BACKWARD, layer_norm_backward, .n_rows = 257, .width = 384),
+  MATMUL_BACKWARD (5, 384, 24),
+  MATMUL_BACKWARD (5, 27, 24),
+  MATMUL_BACKWARD (4000, 768, 3072),
+  MATMUL_BACKWARD (4000, 27, 3072),
+  SAMPLE (ACTIVATION_BACKWARD, activation_backward, .n_values = 1000),
+  SAMPLE (SWIGLU_BACKWARD, swiglu_backward, .n_values = 1000),
+  SAMPLE (ATTENTION_BACKWARD_ROWS, attention_backward_rows, .n_values = 257),
+  SAMPLE (POOL_BACKWARD, pool_backward, .n_values = 768),
 };
 
 const guint n_launch_samples = G_N_ELEMENTS (launch_samples);

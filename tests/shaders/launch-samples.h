@@ -27,6 +27,13 @@ typedef struct
     VtrRolloutSelectParams rollout_select;
     VtrRolloutWeightsParams rollout_weights;
     VtrReducePartialsParams reduce_partials;
+    VtrLayerNormBackwardParams layer_norm_backward;
+    VtrMatmulBackwardParams matmul_backward;
+    VtrActivationBackwardParams activation_backward;
+    VtrSwigluBackwardParams swiglu_backward;
+    VtrAttentionBackwardRowsParams attention_backward_rows;
+    VtrAttentionBackwardParams attention_backward;
+    VtrPoolBackwardParams pool_backward;
   } params;
 } LaunchSample;
 

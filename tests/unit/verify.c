@@ -272,6 +272,7 @@ test_sound (void)
 
 typedef struct
 {
+  const char *name; /* NULL: that of the only kernel */
   VtrKernel kernels[10];
   guint n_kernels;
   const char *ops[10]; /* those that run them */
@@ -279,16 +280,24 @@ typedef struct
 
 #define ALONE(kernel, ...)                                                                         \
   {                                                                                                \
-    { VTR_KERNEL_##kernel }, 1, { __VA_ARGS__ }                                                    \
+    NULL, { VTR_KERNEL_##kernel }, 1, { __VA_ARGS__ }                                              \
   }
 
 static const WrongKernels wrong_kernels[] = {
-  { { VTR_KERNEL_PATCHIFY, VTR_KERNEL_EMBED_TOKENS, VTR_KERNEL_LAYER_NORM, VTR_KERNEL_MATMUL,
+  { "forward",
+    { VTR_KERNEL_PATCHIFY, VTR_KERNEL_EMBED_TOKENS, VTR_KERNEL_LAYER_NORM, VTR_KERNEL_MATMUL,
       VTR_KERNEL_SWIGLU, VTR_KERNEL_ROPE, VTR_KERNEL_ATTENTION, VTR_KERNEL_POOL,
       VTR_KERNEL_ATTENTION_ROWS, VTR_KERNEL_ATTENTION_APPLY },
     10,
     { "patchify", "embed-tokens", "layer-norm", "matmul", "swiglu", "rope", "attention", "pool",
       "attention-rows", "attention-apply" } },
+  { "backward",
+    { VTR_KERNEL_LAYER_NORM_BACKWARD, VTR_KERNEL_MATMUL_BACKWARD, VTR_KERNEL_ACTIVATION_BACKWARD,
+      VTR_KERNEL_SWIGLU_BACKWARD, VTR_KERNEL_ATTENTION_BACKWARD, VTR_KERNEL_POOL_BACKWARD },
+    6,
+    { "layer-norm-backward", "matmul-backward", "activation-backward", "swiglu-backward",
+      "attention-backward", "pool-backward" } },
+  ALONE (ATTENTION_BACKWARD_ROWS, "attention-backward"),
   ALONE (ROLLOUT_ROW_SUMS, "rollout-step"),
   ALONE (ROLLOUT_HISTOGRAM, "rollout-histogram", "rollout-cutoff", "rollout-step"),
   ALONE (ROLLOUT_SELECT, "rollout-select", "rollout-cutoff", "rollout-step"),
@@ -337,8 +346,8 @@ add_wrong_kernels (void)
     {
       const WrongKernels *test = &wrong_kernels[i];
       g_autofree char *path =
-          g_strdup_printf ("/verify/wrong/%s", test->n_kernels > 1
-                                                   ? "layers"
+          g_strdup_printf ("/verify/wrong/%s", test->name != NULL
+                                                   ? test->name
                                                    : vtr_kernel_get_info (test->kernels[0])->name);
       g_test_add_data_func (path, test, test_wrong_kernels);
       n_kernels += test->n_kernels;
