@@ -18,7 +18,7 @@
  *   stream.c          submissions, a ring of them; the timeline
  *   dispatch.c        recording one kernel
  *   barrier.c         barriers from what kernels and copies read and write
- *   transfer.c        staging, upload and download in pieces
+ *   transfer.c        staging, upload and download in pieces; copies
  *   timing.c          timestamps
  *   kernels*.c        kernel → shader variant, constants and grid for this device
  */

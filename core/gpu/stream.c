@@ -266,6 +266,7 @@ static const VtrStreamClass stream_class = {
   .dispatch = vtr_vulkan_dispatch,
   .write = vtr_transfer_write,
   .read_later = vtr_transfer_read_later,
+  .copy = vtr_transfer_copy,
   .flush = vtr_vulkan_stream_flush,
   .wait = vtr_vulkan_stream_wait,
 };

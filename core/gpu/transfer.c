@@ -91,6 +91,21 @@ vtr_transfer_write (VtrStream *stream,
   return TRUE;
 }
 
+gboolean
+vtr_transfer_copy (VtrStream *stream, const VtrTensor *src, const VtrTensor *dst, GError **error)
+{
+  VtrVulkanStream *self = (VtrVulkanStream *) stream;
+  const gsize n_bytes = vtr_tensor_n_bytes (src);
+  const VtrAccess from = access_tensor (src, 0, n_bytes, FALSE);
+  const VtrAccess to = access_tensor (dst, 0, n_bytes, TRUE);
+  VtrSubmission *submission = vtr_vulkan_stream_begin (self, error);
+
+  if (submission == NULL)
+    return FALSE;
+  copy (self, submission, &from, &to);
+  return TRUE;
+}
+
 /* Makes what was copied into the staging visible to the host once the submission is done. */
 void
 vtr_transfer_end (VtrVulkanStream *self, VtrSubmission *submission)

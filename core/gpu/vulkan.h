@@ -264,6 +264,8 @@ gboolean vtr_transfer_read_later (VtrStream *stream,
                                   gpointer data,
                                   gsize n_bytes,
                                   GError **error);
+gboolean
+vtr_transfer_copy (VtrStream *stream, const VtrTensor *src, const VtrTensor *dst, GError **error);
 
 /* Ends a submission that has readbacks. */
 void vtr_transfer_end (VtrVulkanStream *self, VtrSubmission *submission);

@@ -141,6 +141,7 @@ typedef struct
                           gpointer data,
                           gsize n_bytes,
                           GError **error);
+  gboolean (*copy) (VtrStream *self, const VtrTensor *src, const VtrTensor *dst, GError **error);
   gboolean (*flush) (VtrStream *self, GError **error);
   gboolean (*wait) (VtrStream *self, GError **error);
 } VtrStreamClass;
@@ -205,6 +206,10 @@ gboolean vtr_stream_read (VtrStream *self,
                           gpointer data,
                           gsize n_bytes,
                           GError **error);
+
+/* Copies all of @src to @dst, another tensor of as many bytes, in order with the kernels. */
+gboolean
+vtr_stream_copy (VtrStream *self, const VtrTensor *src, const VtrTensor *dst, GError **error);
 
 /* Submits what was recorded and returns. */
 gboolean vtr_stream_flush (VtrStream *self, GError **error);

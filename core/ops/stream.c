@@ -151,6 +151,14 @@ vtr_stream_read (VtrStream *self,
 }
 
 gboolean
+vtr_stream_copy (VtrStream *self, const VtrTensor *src, const VtrTensor *dst, GError **error)
+{
+  g_return_val_if_fail (vtr_tensor_n_bytes (src) == vtr_tensor_n_bytes (dst), FALSE);
+
+  return self->klass->copy (self, src, dst, error);
+}
+
+gboolean
 vtr_stream_flush (VtrStream *self, GError **error)
 {
   return self->klass->flush (self, error);

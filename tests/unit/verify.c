@@ -151,6 +151,13 @@ stream_read (VtrStream *self,
 }
 
 static gboolean
+stream_copy (VtrStream *self, const VtrTensor *src, const VtrTensor *dst, GError **error)
+{
+  return check_lost ((FaultyDevice *) self->device, error) &&
+         vtr_stream_copy (inner_of (self), src, dst, error);
+}
+
+static gboolean
 stream_wait (VtrStream *self, GError **error)
 {
   return vtr_stream_wait (inner_of (self), error);
@@ -160,7 +167,7 @@ static VtrStream *
 faulty_device_stream_new (VtrDevice *device, GError **error)
 {
   static const VtrStreamClass klass = {
-    stream_free, stream_dispatch, stream_write, stream_read, stream_wait, stream_wait,
+    stream_free, stream_dispatch, stream_write, stream_read, stream_copy, stream_wait, stream_wait,
   };
   FaultyStream *self = g_new0 (FaultyStream, 1);
 
