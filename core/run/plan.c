@@ -177,10 +177,21 @@ vtr_plan_free (VtrPlan *self)
   if (self == NULL)
     return;
   vtr_arena_free (self->arena);
+  vtr_backward_plan_free (self->backward);
   g_free (self->keep);
   g_free (self->qkv);
   g_free (self->lse);
   g_free (self);
+}
+
+static gboolean
+upload_opposite_rope (VtrPlan *self, VtrStream *stream, const float *rope, GError **error)
+{
+  const VtrTensor *tensor = &self->backward->rope;
+  g_autofree float *opposite = g_new (float, vtr_tensor_n_values (tensor));
+
+  vtr_rope_transpose_table (rope, tensor->shape[1], tensor->shape[2], opposite);
+  return vtr_stream_write (stream, tensor, 0, opposite, vtr_tensor_n_bytes (tensor), error);
 }
 
 gboolean
@@ -200,6 +211,8 @@ vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **err
       if (rope == NULL ||
           !vtr_stream_write (stream, &self->rope, 0, rope, vtr_tensor_n_bytes (&self->rope), error))
         return FALSE;
+      if (self->backward != NULL && !upload_opposite_rope (self, stream, rope, error))
+        return FALSE;
     }
   return TRUE;
 }
@@ -210,12 +223,20 @@ is_in_same_place (const VtrTensor *a, const VtrTensor *b)
   return a->n_dims == b->n_dims && a->block == b->block && a->offset == b->offset;
 }
 
+/* Of what the way back has uploaded. */
+static gboolean
+goes_back_alike (const VtrBackwardPlan *a, const VtrBackwardPlan *b)
+{
+  return a == NULL || (b != NULL && is_in_same_place (&a->rope, &b->rope));
+}
+
 gboolean
 vtr_plan_take_over (VtrPlan *self, VtrPlan *used)
 {
   return self->n_rows == used->n_rows && self->n_columns == used->n_columns &&
          is_in_same_place (&self->positions, &used->positions) &&
          is_in_same_place (&self->rope, &used->rope) &&
+         goes_back_alike (self->backward, used->backward) &&
          vtr_arena_take_over (self->arena, used->arena);
 }
 

@@ -8,6 +8,9 @@
  *   weights.c   a model's weights on a device
  *   plan.c      buffers of one run: what stays, what is shared, how many bytes
  *   forward.c   pixels → tokens → blocks → embedding and logits
+ *   backward.c  gradient of a target → head → blocks
+ *   backward-plan.c  its buffers
+ *   blocks.h    what these two share
  *   slots.c     runs of a session side by side, what they keep for the next
  *   session.c   VtrSession: a model on a device
  *   bench.c     timing a session
@@ -66,6 +69,34 @@ vtr_tensor_exists (const VtrTensor *tensor)
 }
 
 /*
+ * VtrBackwardPlan: the buffers of a run that only the way back needs, f32.  The tokens that each
+ * block was given are kept; all else of a block is computed again from them when the gradient gets
+ * there.  So a layer on the way takes [b][n][d], a kept one as much again for d_context, and all
+ * layers together 7 such buffers and a chunk of hidden tokens.
+ */
+typedef struct
+{
+  guint first_layer; /* the lowest block the gradient can reach */
+  VtrTensor *inputs; /* [n_layers] of [b][n][d], n_dims 0 below first_layer */
+  VtrTensor
+      *d_context;     /* [n_layers] of [b][n][d]: gradient of what the heads gave; a buffer of its
+                       * own where the layer is kept, else one for all; n_dims 0 below first_layer */
+  VtrTensor context;  /* [b][n][d]: what the heads gave */
+  VtrTensor middle;   /* [b][n][d]: the residual stream between attention and MLP */
+  VtrTensor d_tokens; /* [b][n][d]: gradient of the residual stream */
+  VtrTensor d_normed; /* [b][n][d]: of what a norm gave; before that, of what a layer scale got */
+  VtrTensor d_qkv;    /* [b][n][3][h][hd] */
+  VtrTensor d_hidden; /* [chunk][f]: of what fc2 was given */
+  VtrTensor rows;     /* scratch of vtr_op_attention_backward () */
+  VtrTensor rope;     /* [2][p][hd], the opposite rotation; n_dims 0 without RoPE */
+  VtrTensor d_logits; /* [b][n_classes]; n_dims 0 without a head */
+  VtrTensor d_projected; /* [b][projection_size], or [b][d] of pre_logits; n_dims 0 without */
+  VtrTensor d_pooled;    /* [b][d or 2d] */
+  VtrTensor d_pooled_distillation; /* [b][d]; DeiT only */
+  VtrTensor vector; /* [b][d]: pre_logits before its activation; what was pooled before its norm */
+} VtrBackwardPlan;
+
+/*
  * VtrPlan: the buffers of a run.  qkv[layer] and lse[layer] are buffers of their own
  * where the layer is kept, else one that all others share.  Activations (see
  * ops/ops.h) are marked so; all else is f32.
@@ -95,6 +126,7 @@ typedef struct
   VtrTensor projected;           /* [b][projection_size], or [b][d] of pre_logits */
   VtrTensor logits;              /* [b][n_classes] */
   VtrTensor logits_distillation; /* [b][n_classes]; DeiT only */
+  VtrBackwardPlan *backward;     /* NULL where no gradient is asked for */
 } VtrPlan;
 
 /*
@@ -110,6 +142,14 @@ VtrPlan *vtr_plan_new (VtrDevice *device,
                        const gboolean *keep,
                        GError **error);
 void vtr_plan_free (VtrPlan *self);
+
+/*
+ * Plans what gradients need down to block @first_layer, before vtr_arena_commit () and the forward
+ * pass, which then keeps the tokens.  Layers that are kept keep their d_context too.  Refuses
+ * activations in f16.
+ */
+gboolean vtr_plan_add_backward (VtrPlan *self, VtrModel *model, guint first_layer, GError **error);
+void vtr_backward_plan_free (VtrBackwardPlan *self); /* NULL is fine */
 
 /* Uploads what depends on the grid alone: positions and RoPE. */
 gboolean vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **error);
@@ -134,6 +174,84 @@ gboolean vtr_forward (VtrStream *stream,
                       double temperature,
                       const VtrProgress *progress,
                       GError **error);
+
+/* Which tokens the head reads, and how. */
+typedef struct
+{
+  guint layer;          /* of the block that gave them; n_layers − 1 for the model as it is */
+  gboolean mean_of_all; /* FALSE: pooled as the model was trained; TRUE: the mean of all tokens goes
+                         * through the final norm into the head (LeGrad), but where CLS and mean are
+                         * read side by side nothing changes */
+} VtrHeadSource;
+
+/*
+ * After vtr_forward (): embedding and logits as if the model ended with block @source->layer, which
+ * must be above the first layer of plan->backward, or the last.
+ */
+gboolean vtr_forward_head (VtrStream *stream,
+                           VtrModel *model,
+                           const VtrDeviceWeights *weights,
+                           const VtrPlan *plan,
+                           const VtrHeadSource *source,
+                           GError **error);
+
+/* What a gradient is known of, to begin with. */
+typedef enum
+{
+  VTR_BACKWARD_FROM_LOGITS,    /* [b][n_classes]; DeiT: the mean of its two heads' */
+  VTR_BACKWARD_FROM_EMBEDDING, /* as vtr_plan_get_embedding () */
+  VTR_BACKWARD_FROM_TOKENS,    /* [b][n][d]: what block source.layer gave */
+} VtrBackwardFrom;
+
+/*
+ * From where to where the gradient of a target goes, a number for each image.  If that is a class's
+ * logit, @gradient is 1 for the class and 0 for the others; logit a − logit b: 1 and −1; any other
+ * function of logits, embedding or tokens: its derivative where they are, which
+ * vtr_forward_head () tells.
+ */
+typedef struct
+{
+  VtrBackwardFrom from;
+  VtrHeadSource source;
+  const float *gradient; /* of the target by what it begins with */
+  guint first_layer;     /* the last block the gradient goes into, not below the plan's */
+  gboolean to_input;     /* whether it goes all through that block, or stops at its d_context */
+} VtrBackwardPath;
+
+/* What lies where when the gradient has gone through a block.  What is not kept is overwritten by
+ * the next one. */
+typedef struct
+{
+  guint layer;
+  const VtrBlockWeights *weights;
+  const VtrTensor *input;     /* [b][n][d]: the tokens it was given */
+  const VtrTensor *qkv;       /* [b][n][3][h][hd] */
+  const VtrTensor *lse;       /* [b][h][n] */
+  const VtrTensor *d_context; /* [b][n][h·hd]: gradient of A·v, so that d_A = d_context·vᵀ */
+  const VtrTensor *d_normed; /* [b][n][d]: gradient of what norm1 gave; NULL if it stopped before */
+  const VtrTensor *d_input;  /* [b][n][d]: gradient of input; NULL if it stopped before */
+} VtrBackwardBlock;
+
+/* Called from the last block to the first, in order with the kernels: may record more of them. */
+typedef gboolean (*VtrBackwardFunc) (const VtrBackwardBlock *block,
+                                     gpointer user_data,
+                                     GError **error);
+
+/*
+ * Records and submits the way back along @path, block by block, after vtr_forward () of the same
+ * plan and temperature; may be done again for another target.  If pre_logits is on the way,
+ * vtr_forward_head () must have been the last of path->source.  @func may be NULL.
+ */
+gboolean vtr_backward (VtrStream *stream,
+                       VtrModel *model,
+                       const VtrDeviceWeights *weights,
+                       const VtrPlan *plan,
+                       double temperature,
+                       const VtrBackwardPath *path,
+                       VtrBackwardFunc func,
+                       gpointer user_data,
+                       const VtrProgress *progress,
+                       GError **error);
 
 /* What q·k is multiplied by: 1 / (sqrt (head_size)·temperature). */
 float vtr_attention_scale (const VtrArch *arch, double temperature);

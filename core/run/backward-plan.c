@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+
+/* The buffers of the way back. */
+#include "run/run.h"
+
+typedef struct
+{
+  VtrPlan *plan;
+  VtrBackwardPlan *backward;
+  const VtrArch *arch;
+  GError **error;
+  gboolean ok;
+} Planner;
+
+static void
+plan_tensor (Planner *self, VtrTensor *tensor, const char *name, guint n_dims, const guint32 *shape)
+{
+  self->ok = self->ok && vtr_arena_plan (self->plan->arena, tensor, name, VTR_DTYPE_F32, n_dims,
+                                         shape, self->error);
+}
+
+#define PLAN(member, ...)                                                                          \
+  plan_tensor (planner, &planner->backward->member, #member,                                       \
+               sizeof ((guint32[]){ __VA_ARGS__ }) / sizeof (guint32), (guint32[]){ __VA_ARGS__ })
+
+static void
+plan_blocks (Planner *planner)
+{
+  const VtrPlan *plan = planner->plan;
+  const VtrArch *arch = planner->arch;
+  const guint32 b = plan->batch, n = plan->n_tokens, d = arch->hidden_size;
+
+  PLAN (context, b, n, d);
+  PLAN (middle, b, n, d);
+  PLAN (d_tokens, b, n, d);
+  PLAN (d_normed, b, n, d);
+  PLAN (d_qkv, b, n, 3, arch->n_heads, arch->head_size);
+  if (vtr_tensor_exists (&plan->gated))
+    planner->backward->d_hidden = plan->gated; /* which only the forward pass fills */
+  else
+    PLAN (d_hidden, plan->hidden.shape[0], arch->mlp_size);
+  if (vtr_tensor_exists (&plan->rope))
+    PLAN (rope, 2, plan->rope.shape[1], arch->head_size);
+  planner->ok =
+      planner->ok && vtr_attention_backward_scratch_plan (&planner->backward->rows, plan->arena, b,
+                                                          arch->n_heads, n, planner->error);
+}
+
+/* Tokens of every layer; d_context of each that is kept, and one for the others. */
+static void
+plan_layers (Planner *planner)
+{
+  const VtrPlan *plan = planner->plan;
+  VtrBackwardPlan *backward = planner->backward;
+  const VtrTensor *shared = NULL;
+  const guint32 shape[] = { plan->batch, plan->n_tokens, planner->arch->hidden_size };
+
+  for (guint layer = backward->first_layer; layer < planner->arch->n_layers; layer++)
+    {
+      g_autofree char *input = g_strdup_printf ("layer%02u.input", layer);
+      g_autofree char *d_context = g_strdup_printf ("layer%02u.d_context", layer);
+
+      plan_tensor (planner, &backward->inputs[layer], input, G_N_ELEMENTS (shape), shape);
+      if (!plan->keep[layer] && shared != NULL)
+        {
+          backward->d_context[layer] = *shared;
+          continue;
+        }
+      if (!plan->keep[layer])
+        shared = &backward->d_context[layer];
+      plan_tensor (planner, &backward->d_context[layer], d_context, G_N_ELEMENTS (shape), shape);
+    }
+}
+
+static void
+plan_head (Planner *planner)
+{
+  const VtrPlan *plan = planner->plan;
+  const guint32 b = plan->batch, d = planner->arch->hidden_size;
+
+  PLAN (d_pooled, b, plan->pooled.shape[1]);
+  PLAN (vector, b, d);
+  if (vtr_tensor_exists (&plan->pooled_distillation))
+    PLAN (d_pooled_distillation, b, d);
+  if (vtr_tensor_exists (&plan->projected))
+    PLAN (d_projected, b, plan->projected.shape[1]);
+  if (vtr_tensor_exists (&plan->logits))
+    PLAN (d_logits, b, plan->logits.shape[1]);
+}
+
+/* What is computed again on the way back goes into gradients, which f16 has no room for. */
+static gboolean
+check_precision (const VtrPlan *plan, GError **error)
+{
+  if (plan->normed.dtype == VTR_DTYPE_F32)
+    return TRUE;
+  g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
+               "Gradients are computed in f32 alone on %s: use --precision f32.",
+               vtr_arena_get_device (plan->arena)->info->name);
+  return FALSE;
+}
+
+gboolean
+vtr_plan_add_backward (VtrPlan *self, VtrModel *model, guint first_layer, GError **error)
+{
+  const VtrArch *arch = vtr_model_get_arch (model);
+
+  g_return_val_if_fail (self->backward == NULL && first_layer < arch->n_layers, FALSE);
+  if (!check_precision (self, error))
+    return FALSE;
+
+  self->backward = g_new0 (VtrBackwardPlan, 1);
+  self->backward->first_layer = first_layer;
+  self->backward->inputs = g_new0 (VtrTensor, arch->n_layers);
+  self->backward->d_context = g_new0 (VtrTensor, arch->n_layers);
+
+  Planner planner = {
+    .plan = self,
+    .backward = self->backward,
+    .arch = arch,
+    .error = error,
+    .ok = TRUE,
+  };
+  plan_blocks (&planner);
+  plan_layers (&planner);
+  plan_head (&planner);
+  return planner.ok;
+}
+
+void
+vtr_backward_plan_free (VtrBackwardPlan *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->inputs);
+  g_free (self->d_context);
+  g_free (self);
+}
