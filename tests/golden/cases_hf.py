@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Checkpoints as transformers writes them."""
 
+import contextlib
 import json
 
 import numpy as np
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from torch.nn import ModuleList
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+import gradients
 import reference
 
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
@@ -59,6 +62,10 @@ CLS_AND_MEAN = (transformers.Dinov2ForImageClassification,
                 transformers.Dinov2WithRegistersForImageClassification)
 
 
+def layers_of(encoder):
+    return "layer" if hasattr(encoder, "layer") else "layers"
+
+
 class HfRunner:
     """A model of transformers, and how it answers."""
 
@@ -79,6 +86,16 @@ class HfRunner:
         self.trained_shape = tuple(edges) if isinstance(edges, (list, tuple)) else (edges, edges)
         self.scalings = {module: module.scaling for module in self.model.modules()
                          if hasattr(module, "scaling")}
+        self.encoder = next(module for module in getattr(model, "vision_model", model).modules()
+                            if isinstance(getattr(module, layers_of(module), None), ModuleList))
+        blocks = getattr(self.encoder, layers_of(self.encoder))
+        self.n_layers = len(blocks)
+        self.trace = gradients.Trace()
+        self.trace.watch(blocks, [module for name, module in blocks.named_modules()
+                                  if name.endswith(("o_proj", "out_proj"))])
+        self.has_logits = hasattr(model, "classifier") or hasattr(model, "cls_classifier")
+        if isinstance(model, transformers.CLIPVisionModelWithProjection):
+            self.say_mean = self.say_mean_of_clip
 
     def short_edge(self, picture):
         size = self.processor.size
@@ -89,25 +106,41 @@ class HfRunner:
         return np.asarray(raw["pixel_values"][0]).transpose(1, 2, 0)
 
     def forward(self, pixels, temperature):
+        with torch.no_grad():
+            return reference.first_of_each(self.say(pixels, temperature))
+
+    @contextlib.contextmanager
+    def cut(self, n_layers):
+        """The model as if it had fewer blocks."""
+        name = layers_of(self.encoder)
+        blocks = getattr(self.encoder, name)
+        setattr(self.encoder, name, blocks[:n_layers])
+        yield
+        setattr(self.encoder, name, blocks)
+
+    def say_mean_of_clip(self, pixels):
+        """The head on the mean of all tokens."""
+        model = self.model
+        tower = getattr(model, "vision_model", model)
+        mean = tower(pixels).last_hidden_state.mean(dim=1)
+        return {"embedding": model.visual_projection(tower.post_layernorm(mean))}
+
+    def say(self, pixels, temperature=1.0):
+        model = self.model
         for module, scaling in self.scalings.items():
             module.scaling = scaling / temperature
         options = {"output_attentions": True}
         if self.interpolates and pixels.shape[2:] != self.trained_shape:
             options["interpolate_pos_encoding"] = True
-        with torch.no_grad():
-            return self.answers(pixels, options)
-
-    def answers(self, pixels, options):
-        model = self.model
         if isinstance(model, transformers.CLIPModel):
             out = model.vision_model(pixels, **options)
             embedding = model.visual_projection(out.pooler_output)
         else:
             out = model(pixels, **options)
             embedding = self.embedding(out, pixels, options)
-        said = {"attention": torch.cat(out.attentions).numpy(), "embedding": embedding[0].numpy()}
+        said = {"attention": torch.cat(out.attentions)[None], "embedding": embedding}
         if getattr(out, "logits", None) is not None:
-            said["logits"] = out.logits[0].numpy()
+            said["logits"] = out.logits
         return said
 
     def embedding(self, out, pixels, options):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Checkpoints of neither transformers nor timm: vit_jax's .npz and the starter's ONNX."""
 
+import contextlib
 import math
 import tempfile
 import warnings
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import cases_hf
+import gradients
 import reference
 
 FILTER = "bilinear"
@@ -26,9 +28,12 @@ class JaxRunner:
     mean = std = [0.5] * 3
     filter = FILTER
     size = 32
+    n_layers = 2
+    has_logits = True
 
     def __init__(self, weights):
-        self.weights = weights
+        self.weights = {name: value.requires_grad_() for name, value in weights.items()}
+        self.trace = gradients.Trace()
 
     def short_edge(self, picture):
         return self.size
@@ -39,7 +44,14 @@ class JaxRunner:
     def forward(self, pixels, temperature):
         assert temperature == 1
         with torch.no_grad():
-            return self.run(pixels)
+            return reference.first_of_each(self.say(pixels))
+
+    @contextlib.contextmanager
+    def cut(self, n_layers):
+        """The model as if it had fewer blocks."""
+        self.n_layers = n_layers
+        yield
+        del self.n_layers
 
     def dense(self, name, x, n_axes=1):
         """A kernel's first axes, @n_axes of them, are those of what it is applied to."""
@@ -58,28 +70,31 @@ class JaxRunner:
         grid = nn.functional.interpolate(grid, (rows, columns), mode="bilinear", align_corners=True)
         return torch.cat([table[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
 
-    def run(self, pixels):
+    def say(self, pixels):
         kernel = self.weights["embedding/kernel"].permute(3, 2, 0, 1)
         x = nn.functional.conv2d(pixels, kernel, self.weights["embedding/bias"], stride=self.patch)
         rows, columns = x.shape[2:]
         x = torch.cat([self.weights["cls"], x.flatten(2).transpose(1, 2)], dim=1)
         x = x + self.positions(rows, columns)
         attention = []
-        for layer in range(2):
+        for layer in range(self.n_layers):
             x = self.block(f"Transformer/encoderblock_{layer}", x, attention)
         pooled = self.norm("Transformer/encoder_norm", x)[:, 0]
         if "pre_logits/kernel" in self.weights:
             pooled = torch.tanh(self.dense("pre_logits", pooled))
-        return {"attention": torch.cat(attention).numpy(), "embedding": pooled[0].numpy(),
-                "logits": self.dense("head", pooled)[0].numpy()}
+        return {"attention": torch.cat(attention)[None], "embedding": pooled,
+                "logits": self.dense("head", pooled)}
 
     def block(self, name, x, attention):
+        self.trace.tokens.append(x)
         part = f"{name}/MultiHeadDotProductAttention_1"
         normed = self.norm(f"{name}/LayerNorm_0", x)
         q, k, v = (self.dense(f"{part}/{what}", normed) for what in ("query", "key", "value"))
         scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / math.sqrt(q.shape[-1])
         attention.append(scores.softmax(dim=-1))
-        x = x + self.dense(f"{part}/out", torch.einsum("bhqk,bkhd->bqhd", attention[-1], v), 2)
+        context = torch.einsum("bhqk,bkhd->bqhd", attention[-1], v).flatten(2)
+        self.trace.context.append(context)
+        x = x + self.dense(f"{part}/out", context.unflatten(2, v.shape[2:]), 2)
         hidden = self.dense(f"{name}/MlpBlock_3/Dense_0", self.norm(f"{name}/LayerNorm_2", x))
         hidden = nn.functional.gelu(hidden, approximate="tanh")
         return x + self.dense(f"{name}/MlpBlock_3/Dense_1", hidden)

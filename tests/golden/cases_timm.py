@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Checkpoints as timm writes them."""
 
+import contextlib
 import json
 import math
 import sys
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+import gradients
 import reference
 
 
@@ -103,6 +105,10 @@ class TimmRunner:
             block.attn.fused_attn = False
             block.attn.attn_drop.register_forward_hook(
                 lambda module, inputs, output: self.attention.append(output))
+        self.n_layers = len(model.blocks)
+        self.has_logits = model.num_classes > 0
+        self.trace = gradients.Trace()
+        self.trace.watch(model.blocks, [block.attn.proj for block in model.blocks])
 
     def short_edge(self, picture):
         return min(resize(picture, self.facts).size)
@@ -112,13 +118,23 @@ class TimmRunner:
 
     def forward(self, pixels, temperature):
         assert temperature == 1
-        self.attention.clear()
         with torch.no_grad():
-            features = self.model.forward_features(pixels)
-            said = {"attention": torch.cat(self.attention).numpy(),
-                    "embedding": self.embedding(features)[0].numpy()}
-            if self.model.num_classes:
-                said["logits"] = self.model.forward_head(features)[0].numpy()
+            return reference.first_of_each(self.say(pixels))
+
+    @contextlib.contextmanager
+    def cut(self, n_layers):
+        """The model as if it had fewer blocks."""
+        blocks = self.model.blocks
+        self.model.blocks = blocks[:n_layers]
+        yield
+        self.model.blocks = blocks
+
+    def say(self, pixels):
+        self.attention.clear()
+        features = self.model.forward_features(pixels)
+        said = {"attention": torch.cat(self.attention)[None], "embedding": self.embedding(features)}
+        if self.model.num_classes:
+            said["logits"] = self.model.forward_head(features)
         return said
 
     def embedding(self, features):

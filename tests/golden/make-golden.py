@@ -15,6 +15,7 @@ import sys
 import torch
 import transformers
 
+import gradients
 import reference
 import cases_hf
 import cases_other
@@ -31,6 +32,11 @@ PIXELS = ["landscape", "portrait", "small"]
 # positions of a rectangular table.
 FEWER = ["vit-new-names", "vit-f16", "vit-bf16", "vit-sharded", "vit-pooler", "vit-rectangle",
          "dinov2-giant-new-names", "dinov3-new-names", "clip-vision-new-names", "clip", "clip-classifier"]
+
+# Cases that compute what another does.
+WITHOUT_GRADIENTS = ["vit-new-names", "vit-f16", "vit-bf16", "vit-sharded", "dinov2-giant-new-names",
+                     "dinov3-new-names", "clip"]
+N_WITH_GRADIENTS = 2  # inputs of the others
 
 # An ONNX file does not say how pictures were prepared: at stated sizes that matters less.
 FORWARD_ONNX = [("square", "cover", 28), ("landscape", "cover", 28), ("portrait", "cover", 35)]
@@ -57,6 +63,12 @@ def make_case(name, pictures, seed):
         reference.answer(runner, pictures, answers, "square", "train", temperature=2.0)
     for picture in pixels:
         reference.answer(runner, pictures, answers, picture, "train", forward=False)
+    # Behind all else, so that they may come and go without moving anything.
+    for i, (picture, fit, size) in enumerate(inputs[:N_WITH_GRADIENTS]):
+        if name not in WITHOUT_GRADIENTS:
+            pixels = reference.make_pixels(runner, pictures, picture, fit, size)
+            pixels = reference.normalise(pixels, runner.mean, runner.std)
+            answers.inputs[i]["gradients"] = gradients.answer(runner, answers, pixels, i == 0)
     facts = {"path": model_path(model), "n_prefix": runner.n_prefix, "mean": list(runner.mean),
              "std": list(runner.std)}
     answers.write(directory, facts)

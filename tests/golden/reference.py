@@ -171,14 +171,23 @@ def normalise(pixels, mean, std):
     return torch.from_numpy(scaled.astype(np.float32).transpose(2, 0, 1)[None].copy())
 
 
+def first_of_each(said):
+    """Arrays of the only picture of a batch."""
+    return {name: tensor[0].numpy() for name, tensor in said.items()}
+
+
+def make_pixels(runner, pictures, picture, fit, size=0):
+    """What the model sees, uint8 [height][width][3]."""
+    if fit != "cover":
+        return runner.train_pixels(pictures[picture])
+    edge = size or runner.short_edge(pictures[picture])
+    shape = cover_size(*pictures[picture].size, edge, runner.patch)
+    return np.asarray(pictures[picture].resize(shape, FILTERS[runner.filter]))
+
+
 def answer(runner, pictures, answers, picture, fit, size=0, temperature=1.0, forward=True):
     """Adds one input of a case: what the model sees and what it says."""
-    if fit == "cover":
-        edge = size or runner.short_edge(pictures[picture])
-        shape = cover_size(*pictures[picture].size, edge, runner.patch)
-        pixels = np.asarray(pictures[picture].resize(shape, FILTERS[runner.filter]))
-    else:
-        pixels = runner.train_pixels(pictures[picture])
+    pixels = make_pixels(runner, pictures, picture, fit, size)
     entry = {"picture": picture, "fit": fit, "size": size, "pixels": answers.put(pixels)}
     if forward:
         said = runner.forward(normalise(pixels, runner.mean, runner.std), temperature)

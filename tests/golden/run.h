@@ -41,4 +41,8 @@ gboolean golden_check_close (const char *what,
                              gsize n_values,
                              double tolerance);
 
+/* Opens the device that VTR_TEST_DEVICE says, for what VTR_TEST_PRECISION says, lets @add_tests
+ * register for every case, and runs; the exit status of a TAP program. */
+int golden_run (int argc, char **argv, void (*add_tests) (const char *name));
+
 double golden_maximum (const float *values, gsize n_values);

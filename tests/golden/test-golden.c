@@ -150,31 +150,5 @@ add_tests (const char *name)
 int
 main (int argc, char **argv)
 {
-  g_autoptr (GError) error = NULL;
-  g_autofree char *list = NULL;
-
-  g_test_init (&argc, &argv, NULL);
-
-  const char *spec = g_getenv ("VTR_TEST_DEVICE");
-  const char *precision = g_getenv ("VTR_TEST_PRECISION");
-  if (precision != NULL && !vtr_precision_parse (precision, &golden_precision, &error))
-    g_error ("%s", error->message);
-  golden_device = vtr_device_open (spec != NULL ? spec : "vulkan", &error);
-  if (golden_device == NULL)
-    {
-      g_print ("1..0 # SKIP %s\n", error->message);
-      return 0;
-    }
-
-  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "cases.txt", NULL);
-  if (!g_file_get_contents (path, &list, NULL, &error))
-    g_error ("%s", error->message);
-
-  g_auto (GStrv) names = g_strsplit (g_strstrip (list), "\n", -1);
-  for (char **name = names; *name != NULL; name++)
-    add_tests (*name);
-
-  const int status = g_test_run ();
-  g_clear_object (&golden_device);
-  return status;
+  return golden_run (argc, argv, add_tests);
 }
