@@ -77,7 +77,24 @@ VTR_CPU (layer_norm_backward) (gconstpointer data, float *const *tensors)
 
 /* ---- activation-backward ---- */
 
-/* @scale: NULL for none.  @d_z may be @z or @d_y. */
+/* @scale: NULL for none.  @d_z may be @z or @d_y.  Whole vectors if @n is a constant. */
+static inline __attribute__ ((always_inline)) void
+deactivate_values (const VtrActivation activation,
+                   const float *z,
+                   const float *scale,
+                   const float *d_y,
+                   gsize n,
+                   float *d_z)
+{
+  VtrVec gradient = vtr_vec_load_part (d_y, n);
+
+  if (activation != VTR_ACTIVATION_NONE)
+    gradient *= vtr_vec_activation_slope (vtr_vec_load_part (z, n), activation);
+  if (scale != NULL)
+    gradient *= vtr_vec_load_part (scale, n);
+  vtr_vec_store_part (d_z, gradient, n);
+}
+
 static inline __attribute__ ((always_inline)) void
 deactivate_row (const VtrActivation activation,
                 const float *z,
@@ -86,16 +103,14 @@ deactivate_row (const VtrActivation activation,
                 gsize width,
                 float *d_z)
 {
-  for (gsize i = 0; i < width; i += VTR_LANES)
-    {
-      const gsize n = width - i;
-      VtrVec gradient = vtr_vec_load_part (d_y + i, n);
-      if (activation != VTR_ACTIVATION_NONE)
-        gradient *= vtr_vec_activation_slope (vtr_vec_load_part (z + i, n), activation);
-      if (scale != NULL)
-        gradient *= vtr_vec_load_part (scale + i, n);
-      vtr_vec_store_part (d_z + i, gradient, n);
-    }
+  gsize i = 0;
+
+  for (; i + VTR_LANES <= width; i += VTR_LANES)
+    deactivate_values (activation, z + i, scale != NULL ? scale + i : NULL, d_y + i, VTR_LANES,
+                       d_z + i);
+  if (i < width)
+    deactivate_values (activation, z + i, scale != NULL ? scale + i : NULL, d_y + i, width - i,
+                       d_z + i);
 }
 
 void
