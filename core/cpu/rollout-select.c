@@ -61,7 +61,7 @@ VTR_CPU (rollout_weights) (gconstpointer data, float *const *tensors)
       for (gsize chunk = 0; chunk < n_chunks; chunk++)
         sum += partials[(image * n_chunks + chunk) * n + i % n];
 
-      const float weight = r[i] / (1.0f + sum);
+      const float weight = params->divide ? r[i] / (1.0f + sum) : r[i];
       memcpy (&row_weights[2 * i], &weight, sizeof weight);
       row_weights[2 * i + 1] = params->has_cutoff ? cutoff[image * 4] : 0;
     }

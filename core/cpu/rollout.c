@@ -2,10 +2,10 @@
 
 /*
  * rollout-row-sums, rollout-histogram, rollout-step: what is made of Ā, the
- * attention fused over the chosen heads, computed again by tiles of QUERIES queries
- * and a block of keys, one key a lane.  One function makes the tiles of all three, so
- * that they see the same bits, which the cutoff relies on.  Shapes: see the shaders
- * of these names.
+ * attention, or attention times its gradient, fused over the chosen heads, computed
+ * again by tiles of QUERIES queries and a block of keys, one key a lane.  One function makes the
+ * tiles of all three, so that they see the same bits, which the cutoff relies on.  Shapes: see the
+ * shaders of these names.
  */
 #include "cpu/kernels.h"
 #include "cpu/tile.h"
@@ -17,23 +17,43 @@
 typedef struct
 {
   const VtrRolloutParams *params;
-  const float *qkv; /* of the image */
-  const float *lse; /* of the image, [n_heads][n_tokens] */
-  gsize stride;     /* values from a token to the next */
+  const float *qkv;       /* of the image */
+  const float *lse;       /* of the image, [n_heads][n_tokens] */
+  const float *d_context; /* of the image, [n_tokens][n_heads][head_width]; with gradients only */
+  gsize stride;           /* values from a token to the next */
   gsize first_key, n_keys;
-  float *keys;  /* [n_heads][head_width][VTR_BLOCK] */
-  float *dots;  /* [QUERIES][VTR_BLOCK] */
-  float *fused; /* [QUERIES][VTR_BLOCK]: Ā */
+  float *keys;        /* [n_heads][head_width][VTR_BLOCK] */
+  float *values;      /* likewise */
+  float *dots;        /* [QUERIES][VTR_BLOCK]: q·k */
+  float *derivatives; /* [QUERIES][VTR_BLOCK]: d_context·v */
+  float *fused;       /* [QUERIES][VTR_BLOCK]: Ā */
 } Tiles;
+
+static gboolean
+has_gradient (const VtrRolloutParams *params)
+{
+  return params->fusion >= VTR_FUSION_GRADIENT;
+}
+
+/* Of the sensitivity, only the gradient counts. */
+static gboolean
+has_attention (const VtrRolloutParams *params)
+{
+  return params->fusion != VTR_FUSION_SENSITIVITY;
+}
 
 static Tiles
 tiles_new (const VtrRolloutParams *params)
 {
+  const gsize n_packed = (gsize) params->n_heads * params->head_width * VTR_BLOCK;
+
   return (Tiles){
     .params = params,
     .stride = 3 * (gsize) params->n_heads * params->head_width,
-    .keys = vtr_tile_new ((gsize) params->n_heads * params->head_width * VTR_BLOCK),
+    .keys = has_attention (params) ? vtr_tile_new (n_packed) : NULL,
+    .values = has_gradient (params) ? vtr_tile_new (n_packed) : NULL,
     .dots = vtr_tile_new (QUERIES * VTR_BLOCK),
+    .derivatives = vtr_tile_new (QUERIES * VTR_BLOCK),
     .fused = vtr_tile_new (QUERIES * VTR_BLOCK),
   };
 }
@@ -42,7 +62,9 @@ static void
 tiles_free (Tiles *self)
 {
   g_aligned_free (self->keys);
+  g_aligned_free (self->values);
   g_aligned_free (self->dots);
+  g_aligned_free (self->derivatives);
   g_aligned_free (self->fused);
 }
 
@@ -51,6 +73,23 @@ tiles_enter_image (Tiles *self, gsize image, float *const *tensors)
 {
   self->qkv = tensors[0] + image * self->params->n_tokens * self->stride;
   self->lse = tensors[1] + image * self->params->n_heads * self->params->n_tokens;
+  if (has_gradient (self->params))
+    self->d_context = tensors[2] + image * self->params->n_tokens * (self->stride / 3);
+}
+
+/* Where the cutoffs lie, 4 values an image, and the weights of the rows, 2 values a row. */
+static const guint32 *
+find_cutoffs (const VtrRolloutParams *params, float *const *tensors)
+{
+  return has_gradient (params) ? (const guint32 *) tensors[1] + params->cutoff_start
+                               : (const guint32 *) tensors[2];
+}
+
+static const guint32 *
+find_weights (const VtrRolloutParams *params, float *const *tensors)
+{
+  return has_gradient (params) ? (const guint32 *) tensors[1] + params->weights_start
+                               : (const guint32 *) tensors[2];
 }
 
 static gboolean
@@ -68,10 +107,16 @@ tiles_enter_keys (Tiles *self, gsize first_key)
   self->first_key = first_key;
   self->n_keys = MIN (VTR_BLOCK, params->n_tokens - first_key);
   for (guint head = 0; head < params->n_heads; head++)
-    if (takes_part (params, head))
-      vtr_tile_pack (self->qkv + first_key * self->stride + (params->n_heads + head) * width,
-                     self->stride, self->n_keys, width, 1.0f,
-                     self->keys + head * width * VTR_BLOCK);
+    {
+      const float *key = self->qkv + first_key * self->stride + (params->n_heads + head) * width;
+
+      if (takes_part (params, head) && has_attention (params))
+        vtr_tile_pack (key, self->stride, self->n_keys, width, 1.0f,
+                       self->keys + head * width * VTR_BLOCK);
+      if (takes_part (params, head) && has_gradient (params))
+        vtr_tile_pack (key + self->stride / 3, self->stride, self->n_keys, width, 1.0f,
+                       self->values + head * width * VTR_BLOCK);
+    }
 }
 
 /* Takes one head's products into `fused`.  exp () grows with its argument, so the largest and
@@ -95,32 +140,88 @@ fuse_head (Tiles *self, const float *lse, gsize n_queries)
     }
 }
 
+/* Takes one head's attention times gradient into `fused`. */
+static void
+fuse_gradient (Tiles *self, const float *lse, gsize n_queries)
+{
+  const float scale = self->params->scale;
+  const guint32 fusion = self->params->fusion;
+  const VtrVec zero = vtr_vec_of (0.0f);
+
+  for (gsize i = 0; i < n_queries * VTR_BLOCK; i += VTR_LANES)
+    {
+      VtrVec value = vtr_vec_load (self->derivatives + i);
+      if (fusion != VTR_FUSION_SENSITIVITY)
+        value *= vtr_vec_exp (vtr_vec_load (self->dots + i) * scale - lse[i / VTR_BLOCK]);
+      if (fusion != VTR_FUSION_GRADIENT)
+        value = vtr_vec_max (value, zero);
+      vtr_vec_store (self->fused + i, vtr_vec_load (self->fused + i) + value);
+    }
+}
+
+/* One head of the queries from @first on and the keys entered. */
+static void
+enter_head (Tiles *self, guint head, gsize first, gsize n_queries)
+{
+  const VtrRolloutParams *params = self->params;
+  const gsize width = params->head_width;
+  const gsize packed = head * width * VTR_BLOCK;
+  const gsize stride = self->stride;
+  const float *lse = self->lse + (gsize) head * params->n_tokens + first;
+
+  if (has_attention (params))
+    {
+      const VtrTileOthers queries = { self->qkv + first * stride + head * width, stride, 1 };
+      vtr_tile_multiply (self->keys + packed, self->n_keys, width, &queries, n_queries, FALSE,
+                         self->dots);
+    }
+  if (!has_gradient (params))
+    {
+      fuse_head (self, lse, n_queries);
+      return;
+    }
+  const VtrTileOthers d_context = { self->d_context + first * (stride / 3) + head * width,
+                                    stride / 3, 1 };
+  vtr_tile_multiply (self->values + packed, self->n_keys, width, &d_context, n_queries, FALSE,
+                     self->derivatives);
+  fuse_gradient (self, lse, n_queries);
+}
+
+/* Of what the heads gave together. */
+static VtrVec
+finish_fused (const VtrRolloutParams *params, VtrVec fused)
+{
+  switch ((VtrFusion) params->fusion)
+    {
+    case VTR_FUSION_MEAN:
+    case VTR_FUSION_RELEVANCE:
+    case VTR_FUSION_SENSITIVITY:
+      return fused * params->head_weight;
+    case VTR_FUSION_MAX:
+    case VTR_FUSION_MIN:
+      return vtr_vec_exp (fused);
+    case VTR_FUSION_GRADIENT:
+      break;
+    }
+  return vtr_vec_max (fused * params->head_weight, vtr_vec_of (0.0f));
+}
+
 /* fused = Ā of the queries from @first on and the keys entered. */
 static __attribute__ ((noinline)) void
 tiles_fuse (Tiles *self, gsize first, gsize n_queries)
 {
   const VtrRolloutParams *params = self->params;
-  const gsize width = params->head_width;
-  const gboolean is_mean = params->fusion == VTR_FUSION_MEAN;
-  const float start = is_mean ? 0.0f : params->fusion == VTR_FUSION_MAX ? -3.0e38f : 3.0e38f;
+  const float start = params->fusion == VTR_FUSION_MAX   ? -3.0e38f
+                      : params->fusion == VTR_FUSION_MIN ? 3.0e38f
+                                                         : 0.0f;
 
   for (gsize i = 0; i < n_queries * VTR_BLOCK; i++)
     self->fused[i] = start;
   for (guint head = 0; head < params->n_heads; head++)
-    {
-      if (!takes_part (params, head))
-        continue;
-      const VtrTileOthers queries = { self->qkv + first * self->stride + head * width, self->stride,
-                                      1 };
-      vtr_tile_multiply (self->keys + head * width * VTR_BLOCK, self->n_keys, width, &queries,
-                         n_queries, FALSE, self->dots);
-      fuse_head (self, self->lse + (gsize) head * params->n_tokens + first, n_queries);
-    }
+    if (takes_part (params, head))
+      enter_head (self, head, first, n_queries);
   for (gsize i = 0; i < n_queries * VTR_BLOCK; i += VTR_LANES)
-    {
-      const VtrVec fused = vtr_vec_load (self->fused + i);
-      vtr_vec_store (self->fused + i, is_mean ? fused * params->head_weight : vtr_vec_exp (fused));
-    }
+    vtr_vec_store (self->fused + i, finish_fused (params, vtr_vec_load (self->fused + i)));
 }
 
 static guint32
@@ -132,11 +233,12 @@ bits_of (float value)
   return bits;
 }
 
-/* Whether an entry outlives the discarding; bits order floats ≥ 0 like their values. */
+/* Whether an entry outlives the discarding; bits order floats ≥ 0 like their values.  The place
+ * 0, 0 is kept of attention alone. */
 static gboolean
-is_kept (gsize query, gsize key, float value, guint32 cutoff_bits)
+is_kept (const Tiles *self, gsize query, gsize key, float value, guint32 cutoff_bits)
 {
-  return bits_of (value) > cutoff_bits || (query == 0 && key == 0);
+  return bits_of (value) > cutoff_bits || (query == 0 && key == 0 && !has_gradient (self->params));
 }
 
 /* ---- rollout-row-sums ---- */
@@ -149,7 +251,7 @@ sum_kept (const Tiles *self, gsize row, gsize query, guint32 cutoff_bits)
   for (gsize i = 0; i < self->n_keys; i++)
     {
       const float value = self->fused[row * VTR_BLOCK + i];
-      sum += is_kept (query, self->first_key + i, value, cutoff_bits) ? value : 0.0f;
+      sum += is_kept (self, query, self->first_key + i, value, cutoff_bits) ? value : 0.0f;
     }
   return sum;
 }
@@ -180,7 +282,7 @@ void
 VTR_CPU (rollout_row_sums) (gconstpointer data, float *const *tensors)
 {
   const VtrRolloutParams *params = data;
-  const guint32 *cutoff = (const guint32 *) tensors[2];
+  const guint32 *cutoff = find_cutoffs (params, tensors);
   const gsize n = params->n_tokens;
   const gsize n_tiles = (n + QUERIES - 1) / QUERIES;
 
@@ -239,7 +341,7 @@ void
 VTR_CPU (rollout_histogram) (gconstpointer data, float *const *tensors)
 {
   const VtrRolloutParams *params = data;
-  const guint32 *cutoff = (const guint32 *) tensors[2];
+  const guint32 *cutoff = find_cutoffs (params, tensors);
   const gsize n = params->n_tokens;
   const gsize n_tiles = (n + QUERIES - 1) / QUERIES;
 
@@ -278,10 +380,18 @@ add_rows (const Tiles *self, gsize first, gsize n_queries, const guint32 *row_we
       for (gsize i = 0; i < VTR_BLOCK; i++)
         {
           const float value = self->fused[row * VTR_BLOCK + i];
-          sums[i] +=
-              is_kept (query, self->first_key + i, value, cutoff_bits) ? weight * value : 0.0f;
+          sums[i] += is_kept (self, query, self->first_key + i, value, cutoff_bits) ? weight * value
+                                                                                    : 0.0f;
         }
     }
+}
+
+/* Without weights or cutoff. */
+static void
+add_plain_rows (const Tiles *self, gsize n_queries, float *sums)
+{
+  for (gsize i = 0; i < n_queries * VTR_BLOCK; i++)
+    sums[i % VTR_BLOCK] += self->fused[i];
 }
 
 /* Of the keys entered: partials [n_chunks][n_tokens] over chunks of the queries. */
@@ -289,6 +399,7 @@ static void
 step_block (Tiles *self, const guint32 *row_weights, float *partials)
 {
   const gsize n = self->params->n_tokens;
+  const gboolean has_weights = has_attention (self->params);
 
   for (gsize chunk = 0; chunk < self->params->n_chunks; chunk++)
     {
@@ -296,13 +407,17 @@ step_block (Tiles *self, const guint32 *row_weights, float *partials)
       const gsize end = MIN (n, begin + self->params->chunk_size);
       float sums[VTR_BLOCK] = { 0 };
 
-      for (gsize i = 0; chunk == 0 && i < self->n_keys; i++) /* the identity's share */
+      /* The identity's share. */
+      for (gsize i = 0; chunk == 0 && has_weights && i < self->n_keys; i++)
         memcpy (&sums[i], &row_weights[2 * (self->first_key + i)], sizeof sums[i]);
       for (gsize first = begin; first < end; first += QUERIES)
         {
           const gsize n_queries = MIN (QUERIES, end - first);
           tiles_fuse (self, first, n_queries);
-          add_rows (self, first, n_queries, row_weights, sums);
+          if (has_weights)
+            add_rows (self, first, n_queries, row_weights, sums);
+          else
+            add_plain_rows (self, n_queries, sums);
         }
       memcpy (partials + chunk * n + self->first_key, sums, self->n_keys * sizeof *sums);
     }
@@ -326,7 +441,7 @@ VTR_CPU (rollout_step) (gconstpointer data, float *const *tensors)
         const gsize image = i / n_blocks;
         tiles_enter_image (&tiles, image, tensors);
         tiles_enter_keys (&tiles, i % n_blocks * VTR_BLOCK);
-        step_block (&tiles, (const guint32 *) tensors[2] + image * n * 2,
+        step_block (&tiles, find_weights (params, tensors) + image * n * 2,
                     tensors[3] + image * params->n_chunks * n);
       }
     tiles_free (&tiles);

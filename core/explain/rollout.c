@@ -69,7 +69,7 @@ rollout_plan (VtrExplainRun *run, GError **error)
     }
   return vtr_arena_plan (arena, &scratch->r[0], "rollout.r0", VTR_DTYPE_F32, 2, shape, error) &&
          vtr_arena_plan (arena, &scratch->r[1], "rollout.r1", VTR_DTYPE_F32, 2, shape, error) &&
-         vtr_rollout_scratch_plan (&scratch->rollout, arena, shape[0], shape[1], error);
+         vtr_rollout_scratch_plan (&scratch->rollout, arena, shape[0], 0, shape[1], error);
 }
 
 static guint64

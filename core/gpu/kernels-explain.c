@@ -7,6 +7,7 @@
  * for software devices.
  */
 #include "gpu/launch.h"
+#include "ops/ops.h"
 
 /* Other tokens an invocation holds products with at once: enough to outweigh the loads of its own,
  * few enough for the registers of every GPU.  By shuffles the shader takes two a lane. */
@@ -21,6 +22,16 @@ typedef struct
 {
   VtrShader shared, shared_f16, shuffle;
 } Variants;
+
+/* Those with gradients, of which qkv is f32, take the place of the others. */
+#define WITH_GRADIENT(shader)                                                                      \
+  {                                                                                                \
+    shader##_GRADIENT, shader##_GRADIENT, shader##_GRADIENT_SHUFFLE                                \
+  }
+#define OF_ATTENTION(shader)                                                                       \
+  {                                                                                                \
+    shader, shader##_F16, shader##_SHUFFLE                                                         \
+  }
 
 static gboolean
 use_shuffles (const VtrGpuLimits *limits, const VtrTensor *qkv)
@@ -93,6 +104,7 @@ vtr_launch_choose_attention_apply (const VtrGpuLimits *limits,
   launch->groups[2] = apply->n_images;
 }
 
+/* @variants: of attention alone, then with gradients. */
 static void
 choose_rollout (VtrLaunch *launch,
                 const VtrGpuLimits *limits,
@@ -101,6 +113,8 @@ choose_rollout (VtrLaunch *launch,
                 guint32 local_size,
                 const VtrRolloutParams *params)
 {
+  if (params->fusion >= VTR_FUSION_GRADIENT)
+    variants++;
   choose_variant (launch, limits, variants, qkv, local_size, TILE_SIZE, params->head_width);
   vtr_launch_add_constant (launch, params->fusion);
   launch->groups[0] = vtr_launch_n_tiles (params->n_tokens, local_size);
@@ -114,10 +128,10 @@ vtr_launch_choose_rollout_row_sums (const VtrGpuLimits *limits,
                                     gconstpointer params,
                                     VtrLaunch *launch)
 {
-  const Variants variants = { VTR_SHADER_ROLLOUT_ROW_SUMS, VTR_SHADER_ROLLOUT_ROW_SUMS_F16,
-                              VTR_SHADER_ROLLOUT_ROW_SUMS_SHUFFLE };
+  const Variants variants[] = { OF_ATTENTION (VTR_SHADER_ROLLOUT_ROW_SUMS),
+                                WITH_GRADIENT (VTR_SHADER_ROLLOUT_ROW_SUMS) };
 
-  choose_rollout (launch, limits, &variants, tensors[0], local_size_for (limits, tensors[0]),
+  choose_rollout (launch, limits, variants, tensors[0], local_size_for (limits, tensors[0]),
                   params);
 }
 
@@ -127,11 +141,11 @@ vtr_launch_choose_rollout_histogram (const VtrGpuLimits *limits,
                                      gconstpointer params,
                                      VtrLaunch *launch)
 {
-  const Variants variants = { VTR_SHADER_ROLLOUT_HISTOGRAM, VTR_SHADER_ROLLOUT_HISTOGRAM_F16,
-                              VTR_SHADER_ROLLOUT_HISTOGRAM_SHUFFLE };
+  const Variants variants[] = { OF_ATTENTION (VTR_SHADER_ROLLOUT_HISTOGRAM),
+                                WITH_GRADIENT (VTR_SHADER_ROLLOUT_HISTOGRAM) };
 
   /* Every workgroup clears and adds up a whole histogram, so it should be a large one. */
-  choose_rollout (launch, limits, &variants, tensors[0], 128, params);
+  choose_rollout (launch, limits, variants, tensors[0], 128, params);
 }
 
 void
@@ -155,9 +169,9 @@ vtr_launch_choose_rollout_step (const VtrGpuLimits *limits,
                                 gconstpointer params,
                                 VtrLaunch *launch)
 {
-  const Variants variants = { VTR_SHADER_ROLLOUT_STEP, VTR_SHADER_ROLLOUT_STEP_F16,
-                              VTR_SHADER_ROLLOUT_STEP_SHUFFLE };
+  const Variants variants[] = { OF_ATTENTION (VTR_SHADER_ROLLOUT_STEP),
+                                WITH_GRADIENT (VTR_SHADER_ROLLOUT_STEP) };
 
-  choose_rollout (launch, limits, &variants, tensors[0], local_size_for (limits, tensors[0]),
+  choose_rollout (launch, limits, variants, tensors[0], local_size_for (limits, tensors[0]),
                   params);
 }

@@ -142,7 +142,8 @@ typedef struct
   float scale;        /* of q·k */
 } VtrAttentionApplyParams;
 
-/* Of rollout-row-sums, rollout-histogram and rollout-step. */
+/* Of rollout-row-sums, rollout-histogram and rollout-step.  With a fusion that takes gradients,
+ * their tensors are qkv, VtrRolloutScratch's rows, d_context and what they write. */
 typedef struct
 {
   guint32 n_images;
@@ -150,14 +151,16 @@ typedef struct
   guint32 n_heads;
   guint32 head_width;
   guint32 n_chunks;
-  guint32 chunk_size;   /* tokens of a chunk */
-  guint32 head_mask[2]; /* bit i of the low word: head i takes part; then the high word */
-  float head_weight;    /* 1 / heads that take part */
-  float scale;          /* of q·k */
-  guint32 fusion;       /* VtrFusion */
-  guint32 has_cutoff;   /* 0 or 1 */
-  guint32 shift;        /* of the bits that select a bin (rollout-histogram) */
-  guint32 prefix_mask;  /* the bits above them */
+  guint32 chunk_size;    /* tokens of a chunk */
+  guint32 head_mask[2];  /* bit i of the low word: head i takes part; then the high word */
+  float head_weight;     /* 1 / heads that take part */
+  float scale;           /* of q·k */
+  guint32 fusion;        /* VtrFusion */
+  guint32 has_cutoff;    /* 0 or 1 */
+  guint32 shift;         /* of the bits that select a bin (rollout-histogram) */
+  guint32 prefix_mask;   /* the bits above them */
+  guint32 weights_start; /* where, in 32-bit values, what is known of the rows has the weights */
+  guint32 cutoff_start;  /* and the cutoffs; both only with gradients */
 } VtrRolloutParams;
 
 typedef struct
@@ -174,6 +177,7 @@ typedef struct
   guint32 n_tokens;
   guint32 n_chunks;   /* 0: the rows of Ā sum to 1 */
   guint32 has_cutoff; /* 0 or 1 */
+  guint32 divide;     /* 1: r[q] / (1 + sum); 0: r[q] as it is */
 } VtrRolloutWeightsParams;
 
 typedef struct

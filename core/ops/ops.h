@@ -207,11 +207,15 @@ gboolean vtr_op_attention_apply (VtrStream *stream,
                                  const VtrTensor *out,
                                  GError **error);
 
+/* How A_h of several heads, and for the last three G_h = A_h ⊙ ∂y/∂A_h, become one matrix. */
 typedef enum
 {
   VTR_FUSION_MEAN,
   VTR_FUSION_MAX,
   VTR_FUSION_MIN,
+  VTR_FUSION_GRADIENT,    /* (mean_h G_h)⁺ */
+  VTR_FUSION_RELEVANCE,   /* mean_h G_h⁺ */
+  VTR_FUSION_SENSITIVITY, /* mean_h (∂y/∂A_h)⁺ */
 } VtrFusion;
 
 /*
@@ -219,13 +223,17 @@ typedef enum
  *   Ā = fusion over the heads of @head_mask (bit h: head h takes part) of A_h
  *   Ā[q][k] = 0 where Ā[q][k] ≤ cutoff and not q = k = 0
  *   Â = (Ā + I) with each row divided by its sum
+ * With @d_context, the gradient of what the heads gave, ∂y/∂A_h[q][k] = d_context[q][h]·v[k][h],
+ * and VTR_FUSION_GRADIENT takes the place of @fusion; no entry is then kept for its place.  qkv is
+ * then f32.
  */
 typedef struct
 {
-  const VtrTensor *qkv; /* [b][n][3][h][hd] */
-  const VtrTensor *lse; /* [b][h][n] */
+  const VtrTensor *qkv;       /* [b][n][3][h][hd] */
+  const VtrTensor *lse;       /* [b][h][n] */
+  const VtrTensor *d_context; /* [b][n][h·hd]; NULL for attention alone */
   float scale;
-  VtrFusion fusion;
+  VtrFusion fusion; /* of attention alone */
   guint64 head_mask;
   gboolean discard; /* whether the cutoff of @scratch holds */
 } VtrRolloutLayer;
@@ -233,16 +241,20 @@ typedef struct
 /* Scratch of the rollout, one for all layers of a run. */
 typedef struct
 {
+  VtrTensor rows;        /* u32: the next three, one after the other */
+  VtrTensor lse;         /* [b][h][n]: a copy, where there is a gradient; n_dims 0 elsewhere */
   VtrTensor row_weights; /* [b][n][2] u32: see ops/rollout.c */
   VtrTensor cutoff;      /* [b][4] u32: [0] has the bits of the cutoff; see ops/rollout.c */
   VtrTensor histogram;   /* [b][2][2048] u32 */
   VtrTensor partials;    /* as attention_apply's, h = 1 */
 } VtrRolloutScratch;
 
-/* Plans the scratch of a rollout of b images of n tokens. */
+/* Plans the scratch of a rollout of b images of n tokens; @h: heads of a layer where gradients are
+ * to be given, 0 for attention alone. */
 gboolean vtr_rollout_scratch_plan (VtrRolloutScratch *self,
                                    VtrArena *arena,
                                    guint b,
+                                   guint h,
                                    guint n,
                                    GError **error);
 
@@ -269,3 +281,18 @@ gboolean vtr_op_rollout_step (VtrStream *stream,
                               const VtrRolloutScratch *scratch,
                               const VtrTensor *next,
                               GError **error);
+
+/* next [b][n] = r + r·mean_h (A_h ⊙ ∂y/∂A_h)⁺ (Chefer, Gur & Wolf 2021, eqs. 5 and 6). */
+gboolean vtr_op_relevance_step (VtrStream *stream,
+                                const VtrRolloutLayer *layer,
+                                const VtrTensor *r,
+                                const VtrRolloutScratch *scratch,
+                                const VtrTensor *next,
+                                GError **error);
+
+/* columns [b][n]: mean over the heads and the queries q of (∂y/∂A_h[q][k])⁺ (LeGrad). */
+gboolean vtr_op_attention_sensitivity (VtrStream *stream,
+                                       const VtrRolloutLayer *layer,
+                                       const VtrRolloutScratch *scratch,
+                                       const VtrTensor *columns,
+                                       GError **error);

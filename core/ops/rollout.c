@@ -16,6 +16,12 @@
  * entries that share the bits found so far (rollout-histogram) and picks the bin
  * of the entry looked for (rollout-select).  Counts have 64 bits.
  *
+ * With gradients the kernels take the fused A ⊙ ∂y/∂A for Ā.  They then read d_context beside qkv,
+ * and no device need have a fifth buffer: log-sum-exp, weights and cutoff lie in one, `rows`.
+ *
+ * The step of the relevance is r + r·Ē, so nothing is divided; the sensitivity of a layer is the
+ * sum of the columns without weights or identity.
+ *
  * Scratch:
  *   cutoff       per image: bits found so far, at the end those of the cutoff; rank of
  *                the entry among those that share them, low and high word; 0
@@ -29,22 +35,67 @@
 #define N_BINS 2048
 #define MAX_HEADS 64
 
+/* Every device takes a buffer from there on: 256 bytes. */
+#define SECTION_ALIGNMENT 64 /* values */
+
+/* A part of `rows`, [b][..][..] or [b][..], that begins @start values into it; @start is moved on.
+ */
+static VtrTensor
+make_section (const VtrTensor *rows,
+              const char *name,
+              VtrDType dtype,
+              guint n_dims,
+              const guint32 *shape,
+              gsize *start)
+{
+  VtrTensor section = *rows;
+
+  g_strlcpy (section.name, name, sizeof section.name);
+  section.dtype = dtype;
+  section.n_dims = n_dims;
+  section.offset += *start * sizeof (guint32);
+  for (guint i = 0; i < n_dims; i++)
+    section.shape[i] = shape[i];
+  *start += (vtr_tensor_n_values (&section) + SECTION_ALIGNMENT - 1) / SECTION_ALIGNMENT *
+            SECTION_ALIGNMENT;
+  return section;
+}
+
+/* The sections of @rows, which may be of no size yet; how many values they are together. */
+static gsize
+make_sections (VtrRolloutScratch *self, guint b, guint h, guint n)
+{
+  gsize n_values = 0;
+
+  self->lse = (VtrTensor){ .n_dims = 0 };
+  if (h > 0)
+    self->lse = make_section (&self->rows, "rollout.lse", VTR_DTYPE_F32, 3, (guint32[]){ b, h, n },
+                              &n_values);
+  self->row_weights = make_section (&self->rows, "rollout.row-weights", VTR_DTYPE_U32, 3,
+                                    (guint32[]){ b, n, 2 }, &n_values);
+  self->cutoff = make_section (&self->rows, "rollout.cutoff", VTR_DTYPE_U32, 2, (guint32[]){ b, 4 },
+                               &n_values);
+  return n_values;
+}
+
 gboolean
 vtr_rollout_scratch_plan (VtrRolloutScratch *self,
                           VtrArena *arena,
                           guint b,
+                          guint h,
                           guint n,
                           GError **error)
 {
-  const guint32 row_weights[] = { b, n, 2 };
-  const guint32 cutoff[] = { b, 4 };
+  self->rows = (VtrTensor){ 0 };
+  /* What does not fit into 32 bits no device has memory for. */
+  const guint32 rows[] = { (guint32) MIN (make_sections (self, b, h, n), G_MAXUINT32) };
   const guint32 histogram[] = { b, 2, N_BINS };
 
-  return vtr_arena_plan (arena, &self->row_weights, "rollout.row-weights", VTR_DTYPE_U32,
-                         G_N_ELEMENTS (row_weights), row_weights, error) &&
-         vtr_arena_plan (arena, &self->cutoff, "rollout.cutoff", VTR_DTYPE_U32,
-                         G_N_ELEMENTS (cutoff), cutoff, error) &&
-         vtr_arena_plan (arena, &self->histogram, "rollout.histogram", VTR_DTYPE_U32,
+  if (!vtr_arena_plan (arena, &self->rows, "rollout.rows", VTR_DTYPE_U32, G_N_ELEMENTS (rows), rows,
+                       error))
+    return FALSE;
+  make_sections (self, b, h, n);
+  return vtr_arena_plan (arena, &self->histogram, "rollout.histogram", VTR_DTYPE_U32,
                          G_N_ELEMENTS (histogram), histogram, error) &&
          vtr_partials_plan (&self->partials, arena, "rollout.partials", b, 1, n, error);
 }
@@ -64,6 +115,10 @@ check_shapes (const VtrRolloutLayer *layer,
 
   const guint32 b = qkv->shape[0], n = qkv->shape[1], h = qkv->shape[3];
   return vtr_tensor_is_activation (qkv, 5, b, n, 3, h, qkv->shape[4]) &&
+         (layer->d_context == NULL ||
+          (qkv->dtype == VTR_DTYPE_F32 &&
+           vtr_tensor_is_f32 (layer->d_context, 3, b, n, h * qkv->shape[4]) &&
+           vtr_tensor_is_f32 (&scratch->lse, 3, b, h, n))) &&
          vtr_tensor_is_f32 (layer->lse, 3, b, h, n) &&
          vtr_tensor_is_u32 (&scratch->row_weights, 3, b, n, 2) &&
          vtr_tensor_is_u32 (&scratch->cutoff, 2, b, 4) &&
@@ -80,7 +135,9 @@ check_layer (const VtrRolloutLayer *layer,
              const VtrTensor *next,
              GError **error)
 {
-  const VtrTensor *tensors[] = { layer->qkv, layer->lse, r, next, &scratch->partials };
+  const VtrTensor *tensors[] = {
+    layer->qkv, layer->lse, layer->d_context, r, next, &scratch->partials,
+  };
 
   if (!check_shapes (layer, scratch, r, next))
     return vtr_fail_shapes ("rollout", tensors, G_N_ELEMENTS (tensors), error);
@@ -99,6 +156,22 @@ check_layer (const VtrRolloutLayer *layer,
   return TRUE;
 }
 
+/* As above, and the gradient must be there. */
+static gboolean
+check_gradient (const VtrRolloutLayer *layer,
+                const VtrRolloutScratch *scratch,
+                const VtrTensor *r,
+                const VtrTensor *next,
+                GError **error)
+{
+  if (layer->d_context != NULL)
+    return check_layer (layer, scratch, r, next, error);
+  g_set_error (error, VTR_ERROR, VTR_ERROR_FAILED,
+               "The relevance of “%s” needs the gradient of what its heads gave.",
+               layer->qkv->name);
+  return FALSE;
+}
+
 static guint
 count_heads (guint64 head_mask)
 {
@@ -109,8 +182,15 @@ count_heads (guint64 head_mask)
   return n_heads;
 }
 
+/* In 32-bit values. */
+static guint32
+find_section (const VtrRolloutScratch *scratch, const VtrTensor *section)
+{
+  return (guint32) ((section->offset - scratch->rows.offset) / sizeof (guint32));
+}
+
 static VtrRolloutParams
-make_params (const VtrRolloutLayer *layer, const VtrRolloutScratch *scratch)
+make_params (const VtrRolloutLayer *layer, const VtrRolloutScratch *scratch, VtrFusion fusion)
 {
   const guint32 n_tokens = layer->qkv->shape[1];
   const guint32 n_chunks = scratch->partials.shape[2];
@@ -125,27 +205,52 @@ make_params (const VtrRolloutLayer *layer, const VtrRolloutScratch *scratch)
     .head_mask = { (guint32) layer->head_mask, (guint32) (layer->head_mask >> 32) },
     .head_weight = 1.0f / count_heads (layer->head_mask),
     .scale = layer->scale,
-    .fusion = layer->fusion,
+    .fusion = fusion,
     .has_cutoff = layer->discard,
+    .weights_start = find_section (scratch, &scratch->row_weights),
+    .cutoff_start = find_section (scratch, &scratch->cutoff),
   };
 }
 
-/* One of the kernels that compute Ā: @third and @fourth are what it has besides qkv and lse. */
+/* What a rollout fuses. */
+static VtrFusion
+choose_fusion (const VtrRolloutLayer *layer)
+{
+  return layer->d_context != NULL ? VTR_FUSION_GRADIENT : layer->fusion;
+}
+
+/* With gradients the log-sum-exp goes where the kernels look for all they know of rows. */
+static gboolean
+gather_rows (VtrStream *stream,
+             const VtrRolloutLayer *layer,
+             const VtrRolloutScratch *scratch,
+             GError **error)
+{
+  return layer->d_context == NULL || vtr_stream_copy (stream, layer->lse, &scratch->lse, error);
+}
+
+/* One of the kernels that compute Ā: @third and @fourth are what it has besides qkv and lse, @third
+ * a part of the rows. */
 static gboolean
 dispatch_fused (VtrStream *stream,
                 VtrKernel kernel,
                 const VtrRolloutLayer *layer,
+                const VtrRolloutScratch *scratch,
                 const VtrRolloutParams *params,
                 const VtrTensor *third,
                 const VtrTensor *fourth,
                 GError **error)
 {
-  const VtrTensor *tensors[] = { layer->qkv, layer->lse, third, fourth };
+  const gboolean gradient = layer->d_context != NULL;
+  const VtrTensor *tensors[] = { layer->qkv, gradient ? &scratch->rows : layer->lse,
+                                 gradient ? layer->d_context : third, fourth };
   const double n_entries = (double) params->n_images * params->n_tokens * params->n_tokens *
                            count_heads (layer->head_mask);
+  const guint n_products = gradient && params->fusion != VTR_FUSION_SENSITIVITY ? 2 : 1;
 
   return vtr_stream_dispatch (stream, kernel, tensors, G_N_ELEMENTS (tensors), params,
-                              sizeof *params, 2.0 * n_entries * params->head_width, error);
+                              sizeof *params, 2.0 * n_products * n_entries * params->head_width,
+                              error);
 }
 
 static gboolean
@@ -178,7 +283,7 @@ vtr_op_rollout_cutoff (VtrStream *stream,
     return FALSE;
 
   const guint64 n = layer->qkv->shape[1];
-  VtrRolloutParams params = make_params (layer, scratch);
+  VtrRolloutParams params = make_params (layer, scratch, choose_fusion (layer));
   VtrRolloutSelectParams select = {
     .n_drop = { (guint32) n_drop, (guint32) (n_drop >> 32) },
     .begin = 1,
@@ -192,24 +297,33 @@ vtr_op_rollout_cutoff (VtrStream *stream,
       return FALSE;
     }
 
-  gboolean ok = dispatch_select (stream, scratch, &select, error);
+  gboolean ok = gather_rows (stream, layer, scratch, error) &&
+                dispatch_select (stream, scratch, &select, error);
   select.begin = 0;
   /* Where nothing is to be dropped, the cutoff stays as it began, 0. */
   for (guint i = 0; ok && n_drop > 0 && i < G_N_ELEMENTS (passes); i++)
     {
       params.shift = select.shift = passes[i].shift;
       params.prefix_mask = passes[i].prefix_mask;
-      ok = dispatch_fused (stream, VTR_KERNEL_ROLLOUT_HISTOGRAM, layer, &params, &scratch->cutoff,
-                           &scratch->histogram, error) &&
+      ok = dispatch_fused (stream, VTR_KERNEL_ROLLOUT_HISTOGRAM, layer, scratch, &params,
+                           &scratch->cutoff, &scratch->histogram, error) &&
            dispatch_select (stream, scratch, &select, error);
     }
   return ok;
 }
 
+/* How the weights of the rows come about. */
+typedef enum
+{
+  WEIGHTS_OF_R,      /* as r is */
+  WEIGHTS_OF_HALF_R, /* rows of Ā + I that sum to 2 */
+  WEIGHTS_OF_SUMS,   /* by the sums of the rows in the partials */
+} Weights;
+
 static gboolean
 dispatch_weights (VtrStream *stream,
                   const VtrRolloutParams *layer_params,
-                  gboolean sums_known,
+                  Weights weights,
                   const VtrTensor *r,
                   const VtrRolloutScratch *scratch,
                   GError **error)
@@ -218,12 +332,27 @@ dispatch_weights (VtrStream *stream,
   const VtrRolloutWeightsParams params = {
     .n_values = vtr_tensor_n_values (r),
     .n_tokens = layer_params->n_tokens,
-    .n_chunks = sums_known ? 0 : layer_params->n_chunks,
+    .n_chunks = weights == WEIGHTS_OF_SUMS ? layer_params->n_chunks : 0,
     .has_cutoff = layer_params->has_cutoff,
+    .divide = weights != WEIGHTS_OF_R,
   };
 
   return vtr_stream_dispatch (stream, VTR_KERNEL_ROLLOUT_WEIGHTS, tensors, G_N_ELEMENTS (tensors),
                               &params, sizeof params, 0.0, error);
+}
+
+/* The sum over the rows, weighted. */
+static gboolean
+dispatch_step (VtrStream *stream,
+               const VtrRolloutLayer *layer,
+               const VtrRolloutParams *params,
+               const VtrRolloutScratch *scratch,
+               const VtrTensor *sum,
+               GError **error)
+{
+  return dispatch_fused (stream, VTR_KERNEL_ROLLOUT_STEP, layer, scratch, params,
+                         &scratch->row_weights, &scratch->partials, error) &&
+         vtr_partials_reduce (stream, &scratch->partials, sum, error);
 }
 
 gboolean
@@ -237,12 +366,46 @@ vtr_op_rollout_step (VtrStream *stream,
   if (!check_layer (layer, scratch, r, next, error))
     return FALSE;
 
-  const VtrRolloutParams params = make_params (layer, scratch);
-  const gboolean sums_known = layer->fusion == VTR_FUSION_MEAN && !layer->discard;
-  return (sums_known || dispatch_fused (stream, VTR_KERNEL_ROLLOUT_ROW_SUMS, layer, &params,
-                                        &scratch->cutoff, &scratch->partials, error)) &&
-         dispatch_weights (stream, &params, sums_known, r, scratch, error) &&
-         dispatch_fused (stream, VTR_KERNEL_ROLLOUT_STEP, layer, &params, &scratch->row_weights,
-                         &scratch->partials, error) &&
-         vtr_partials_reduce (stream, &scratch->partials, next, error);
+  const VtrRolloutParams params = make_params (layer, scratch, choose_fusion (layer));
+  const gboolean sums_known = params.fusion == VTR_FUSION_MEAN && !layer->discard;
+  return gather_rows (stream, layer, scratch, error) &&
+         (sums_known || dispatch_fused (stream, VTR_KERNEL_ROLLOUT_ROW_SUMS, layer, scratch,
+                                        &params, &scratch->cutoff, &scratch->partials, error)) &&
+         dispatch_weights (stream, &params, sums_known ? WEIGHTS_OF_HALF_R : WEIGHTS_OF_SUMS, r,
+                           scratch, error) &&
+         dispatch_step (stream, layer, &params, scratch, next, error);
+}
+
+gboolean
+vtr_op_relevance_step (VtrStream *stream,
+                       const VtrRolloutLayer *layer,
+                       const VtrTensor *r,
+                       const VtrRolloutScratch *scratch,
+                       const VtrTensor *next,
+                       GError **error)
+{
+  if (!check_gradient (layer, scratch, r, next, error))
+    return FALSE;
+
+  VtrRolloutParams params = make_params (layer, scratch, VTR_FUSION_RELEVANCE);
+  params.has_cutoff = 0;
+  return gather_rows (stream, layer, scratch, error) &&
+         dispatch_weights (stream, &params, WEIGHTS_OF_R, r, scratch, error) &&
+         dispatch_step (stream, layer, &params, scratch, next, error);
+}
+
+gboolean
+vtr_op_attention_sensitivity (VtrStream *stream,
+                              const VtrRolloutLayer *layer,
+                              const VtrRolloutScratch *scratch,
+                              const VtrTensor *columns,
+                              GError **error)
+{
+  if (!check_gradient (layer, scratch, NULL, columns, error))
+    return FALSE;
+
+  VtrRolloutParams params = make_params (layer, scratch, VTR_FUSION_SENSITIVITY);
+  params.has_cutoff = 0;
+  params.head_weight /= (float) params.n_tokens;
+  return dispatch_step (stream, layer, &params, scratch, columns, error);
 }

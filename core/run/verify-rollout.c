@@ -315,7 +315,7 @@ plan_rollout (Rollout *self, VtrTrial *trial, const RolloutCase *test, GError **
   };
   self->n_drop = self->layer.discard ? choose_n_drop (self, test->discard_ratio) : 0;
   vtr_trial_guard (trial);
-  return vtr_rollout_scratch_plan (&self->scratch, trial->arena, test->b, test->n, error);
+  return vtr_rollout_scratch_plan (&self->scratch, trial->arena, test->b, 0, test->n, error);
 }
 
 /* ---- rollout-cutoff ---- */

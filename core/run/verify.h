@@ -144,6 +144,8 @@ extern const VtrVerifyOp vtr_verify_attention, vtr_verify_attention_rows,
     vtr_verify_attention_apply;
 extern const VtrVerifyOp vtr_verify_rollout_histogram, vtr_verify_rollout_select,
     vtr_verify_rollout_cutoff, vtr_verify_rollout_step;
+extern const VtrVerifyOp vtr_verify_grad_rollout_step, vtr_verify_relevance_step,
+    vtr_verify_attention_sensitivity;
 extern const VtrVerifyOp vtr_verify_layer_norm_backward, vtr_verify_matmul_backward,
     vtr_verify_activation_backward, vtr_verify_swiglu_backward, vtr_verify_attention_backward,
     vtr_verify_pool_backward;

@@ -19,11 +19,23 @@
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
 
+#ifndef GRADIENT
 layout (std430, binding = 2) readonly buffer Cutoff { uint cutoff[]; };
+#endif
 layout (std430, binding = 3) buffer Histogram { uint histogram[]; };
 
 const bool OWN_IS_QUERY = false;
 #include "rollout-tile.glsl"
+
+uint
+cutoff_of (uint image)
+{
+#ifdef GRADIENT
+  return rows[params.cutoff_start + image * 4];
+#else
+  return cutoff[image * 4];
+#endif
+}
 
 const uint N_BINS = 2048;
 shared uint counts[N_BINS];
@@ -31,7 +43,7 @@ shared uint counts[N_BINS];
 void
 count_entries (uint image, uint chunk, uint key)
 {
-  const uint prefix = cutoff[image * 4];
+  const uint prefix = cutoff_of (image);
   const uint end = min ((chunk + 1) * params.chunk_size, params.n_tokens);
   for (uint first = chunk * params.chunk_size; first < end; first += TILE)
     {

@@ -16,11 +16,23 @@
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
 
+#ifndef GRADIENT
 layout (std430, binding = 2) readonly buffer Cutoff { uint cutoff[]; };
+#endif
 layout (std430, binding = 3) writeonly buffer Partials { float partials[]; };
 
 const bool OWN_IS_QUERY = true;
 #include "rollout-tile.glsl"
+
+uint
+cutoff_of (uint image)
+{
+#ifdef GRADIENT
+  return rows[params.cutoff_start + image * 4];
+#else
+  return cutoff[image * 4];
+#endif
+}
 
 void
 main ()
@@ -29,7 +41,7 @@ main ()
   const uint image = gl_WorkGroupID.z;
   const uint query = gl_WorkGroupID.x * LOCAL_SIZE + gl_LocalInvocationID.x;
 
-  const uint cutoff_bits = params.has_cutoff != 0 ? cutoff[image * 4] : 0;
+  const uint cutoff_bits = params.has_cutoff != 0 ? cutoff_of (image) : 0;
   const uint end = min ((chunk + 1) * params.chunk_size, params.n_tokens);
   float sum = 0.0;
   for (uint first = chunk * params.chunk_size; first < end; first += TILE)

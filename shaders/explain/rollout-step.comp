@@ -17,11 +17,38 @@
 layout (constant_id = 0) const uint LOCAL_SIZE = 64;
 layout (local_size_x_id = 0) in;
 
+#ifndef GRADIENT
 layout (std430, binding = 2) readonly buffer RowWeights { uvec2 row_weights[]; };
+#endif
 layout (std430, binding = 3) writeonly buffer Partials { float partials[]; };
 
 const bool OWN_IS_QUERY = false;
 #include "rollout-tile.glsl"
+
+// The weight of a row, and the bits of its cutoff.  The sensitivity is a plain sum.
+uvec2
+weight_of (uint image, uint query)
+{
+  const uint row = image * params.n_tokens + query;
+#ifdef GRADIENT
+  if (FUSION == FUSION_SENSITIVITY)
+    return uvec2 (floatBitsToUint (1.0), 0);
+  return uvec2 (rows[params.weights_start + 2 * row], rows[params.weights_start + 2 * row + 1]);
+#else
+  return row_weights[row];
+#endif
+}
+
+// What Σ_q r[q]·I[q][k] adds.
+float
+identity_of (uint image, uint key)
+{
+#ifdef GRADIENT
+  if (FUSION == FUSION_SENSITIVITY)
+    return 0.0;
+#endif
+  return uintBitsToFloat (weight_of (image, key).x);
+}
 
 shared uvec2 tile_weights[TILE]; // of the rows of the tile; those past the end weigh nothing
 
@@ -31,7 +58,7 @@ load_weights (uint image, uint first, uint end)
   barrier (); // all are done with the tile before
   for (uint i = gl_LocalInvocationID.x; i < TILE; i += LOCAL_SIZE)
     tile_weights[i]
-        = first + i < end ? row_weights[image * params.n_tokens + first + i] : uvec2 (0);
+        = first + i < end ? weight_of (image, first + i) : uvec2 (0);
   barrier ();
 }
 
@@ -43,7 +70,7 @@ main ()
   const uint key = gl_WorkGroupID.x * LOCAL_SIZE + gl_LocalInvocationID.x;
 
   const uint end = min ((chunk + 1) * params.chunk_size, params.n_tokens);
-  float sum = chunk == 0 ? uintBitsToFloat (row_weights[image * params.n_tokens + clamp_token (key)].x) : 0.0;
+  float sum = chunk == 0 ? identity_of (image, clamp_token (key)) : 0.0;
   for (uint first = chunk * params.chunk_size; first < end; first += TILE)
     {
       load_weights (image, first, end);

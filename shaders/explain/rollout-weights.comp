@@ -25,6 +25,7 @@ layout (push_constant) uniform Params // VtrRolloutWeightsParams in core/ops/ker
   uint n_tokens;
   uint n_chunks; // 0: the rows of Ā sum to 1
   uint has_cutoff; // 0 or 1
+  uint divide;     // 1: r[q] / (1 + sum); 0: r[q] as it is
 } params;
 
 #include "grid.glsl"
@@ -43,5 +44,6 @@ main ()
     sum += partials[(image * params.n_chunks + chunk) * params.n_tokens + token];
 
   const uint cutoff_bits = params.has_cutoff != 0 ? cutoff[image * 4] : 0;
-  row_weights[index] = uvec2 (floatBitsToUint (r[index] / (1.0 + sum)), cutoff_bits);
+  const float weight = params.divide != 0 ? r[index] / (1.0 + sum) : r[index];
+  row_weights[index] = uvec2 (floatBitsToUint (weight), cutoff_bits);
 }

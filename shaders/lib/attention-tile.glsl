@@ -10,6 +10,9 @@
 // Two kernels that recompute the same A[q][k] get the same bits, whichever of q and k is their own:
 // the order of the sum is fixed (`precise`, products commute).  The rollout's cutoff relies on it.
 //
+// With GRADIENT there are two products, q·k and d_context·v, chosen by `of_gradient`; which of them
+// is the invocation's own, OWN_IS_QUERY says.
+//
 // Wants `params` with n_tokens, n_heads and head_width, and LOCAL_SIZE; every invocation of the
 // workgroup must take part, with SHUFFLES in whole subgroups.
 
@@ -27,8 +30,17 @@ layout (constant_id = 2) const bool BY_FOUR = true; // whether head_width is a m
 layout (std430, binding = 0) readonly buffer Qkv { STORED qkv[]; };
 layout (std430, binding = 0) readonly buffer Qkv4 { STORED4 qkv4[]; };
 
+#ifdef GRADIENT
+// Likewise: [n_images][n_tokens][n_heads][head_width]  f32
+layout (std430, binding = 2) readonly buffer DContext { float d_context[]; };
+layout (std430, binding = 2) readonly buffer DContext4 { vec4 d_context4[]; };
+
+bool of_gradient = false; // a constant wherever it is read, once all is inlined
+#endif
+
 const uint QUERY = 0;
 const uint KEY = 1;
+const uint VALUE = 2;
 
 float dots[TILE];
 
@@ -53,6 +65,47 @@ load_columns (uint start, uint column)
       columns[i] = float (qkv[start + column + i]);
   return columns;
 }
+
+#ifdef GRADIENT
+
+// Where the gradient of what a token's head gave lies in `d_context`.
+uint
+d_context_start (uint image, uint token, uint head)
+{
+  return ((image * params.n_tokens + token) * params.n_heads + head) * params.head_width;
+}
+
+vec4
+load_d_context (uint start, uint column)
+{
+  if (BY_FOUR)
+    return d_context4[(start + column) / 4];
+
+  vec4 columns = vec4 (0.0);
+  [[unroll]] for (uint i = 0; i < 4; i++)
+    if (column + i < params.head_width)
+      columns[i] = d_context[start + column + i];
+  return columns;
+}
+
+vec4
+load_own (uint start, uint column)
+{
+  return of_gradient && OWN_IS_QUERY ? load_d_context (start, column)
+                                     : load_columns (start, column);
+}
+
+vec4
+load_other (uint start, uint column)
+{
+  return of_gradient && !OWN_IS_QUERY ? load_d_context (start, column)
+                                      : load_columns (start, column);
+}
+
+#else
+#define load_own load_columns
+#define load_other load_columns
+#endif
 
 // Where the i-th other token's vector lies, defined by the kernel.
 uint other_start (uint image, uint first, uint i, uint head);
@@ -80,10 +133,10 @@ add_columns (uint own_start, uint image, uint first, uint head)
 
   for (uint column = 0; column < params.head_width; column += 4)
     {
-      const vec4 own = load_columns (own_start, column);
+      const vec4 own = load_own (own_start, column);
       [[unroll]] for (uint i = 0; i < TILE / LANES; i++)
         {
-          const vec4 loaded = load_columns (starts[i], column);
+          const vec4 loaded = load_other (starts[i], column);
           [[unroll]] for (uint lane = 0; lane < LANES; lane++)
             add_products (i * LANES + lane, own, subgroupShuffle (loaded, lane));
         }
@@ -110,12 +163,12 @@ add_columns (uint own_start, uint image, uint first, uint head)
       if (lane < width)
         for (uint i = gl_LocalInvocationID.x / SLICE; i < TILE; i += LOCAL_SIZE / SLICE)
           other_slices[i * SLICE + lane]
-              = load_columns (other_start (image, first, i, head), (slice + lane) * 4);
+              = load_other (other_start (image, first, i, head), (slice + lane) * 4);
       barrier ();
 
       for (uint vector = 0; vector < width; vector++)
         {
-          const vec4 own = load_columns (own_start, (slice + vector) * 4);
+          const vec4 own = load_own (own_start, (slice + vector) * 4);
           [[unroll]] for (uint i = 0; i < TILE; i++)
             add_products (i, own, other_slices[i * SLICE + vector]);
         }

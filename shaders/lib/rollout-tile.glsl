@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 // rollout-tile.glsl: what the kernels of the rollout share: their parameters, and a tile of Ā, the
-// attention fused over the chosen heads.
+// attention fused over the chosen heads, or with GRADIENT the attention times its gradient.
+//
+// With GRADIENT, binding 1 has all that is known of the rows: lse, then from weights_start and
+// cutoff_start on what the attention alone has in buffers of its own; binding 2 has d_context.
 //
 // Wants OWN_IS_QUERY: whether an invocation's own token is the query, and the others keys, or the
 // other way round.  Every invocation of the workgroup must take part.
@@ -8,6 +11,8 @@
 layout (constant_id = 3) const uint FUSION = 0; // VtrFusion
 const uint FUSION_MEAN = 0;
 const uint FUSION_MAX = 1;
+const uint FUSION_GRADIENT = 3;
+const uint FUSION_SENSITIVITY = 5;
 
 layout (push_constant) uniform Params // VtrRolloutParams in core/ops/kernels.h
 {
@@ -24,11 +29,16 @@ layout (push_constant) uniform Params // VtrRolloutParams in core/ops/kernels.h
   uint has_cutoff;   // 0 or 1
   uint shift;        // of the bits that select a bin (rollout-histogram)
   uint prefix_mask;  // the bits above them
+  uint weights_start; // in binding 1, in 32-bit values; with GRADIENT only
+  uint cutoff_start;
 } params;
 
 #include "attention-tile.glsl"
 
 layout (std430, binding = 1) readonly buffer Lse { float lse[]; };
+#ifdef GRADIENT
+layout (std430, binding = 1) readonly buffer Rows { uint rows[]; };
+#endif
 
 shared float other_lse[TILE]; // not used where OWN_IS_QUERY
 
@@ -44,7 +54,13 @@ clamp_token (uint token)
 uint
 other_start (uint image, uint first, uint i, uint head)
 {
-  return vector_start (image, clamp_token (first + i), OWN_IS_QUERY ? KEY : QUERY, head);
+  const uint token = clamp_token (first + i);
+#ifdef GRADIENT
+  if (of_gradient)
+    return OWN_IS_QUERY ? vector_start (image, token, VALUE, head)
+                        : d_context_start (image, token, head);
+#endif
+  return vector_start (image, token, OWN_IS_QUERY ? KEY : QUERY, head);
 }
 
 uint
@@ -62,15 +78,64 @@ load_other_lse (uint image, uint first, uint head)
   barrier ();
 }
 
-// Takes the head that `dots` belong to into `fused`.  exp () grows with its argument, so the
-// largest and smallest are found before it.
-void
-fuse_head (float own_lse)
+// A[q][k] of the product dots[i], as its logarithm.
+float
+log_probability (uint i, float own_lse)
 {
+  const float row_lse = OWN_IS_QUERY ? own_lse : other_lse[i];
+  precise const float log_prob = fma (params.scale, dots[i], -row_lse);
+  return log_prob;
+}
+
+#ifdef GRADIENT
+
+// Takes a head into `fused`: ∂y/∂A, of which `dots` become the products, times A.
+void
+fuse_head (uint image, uint own, uint first, uint head, float own_lse)
+{
+  float probs[TILE];
+  if (FUSION != FUSION_SENSITIVITY)
+    {
+      of_gradient = false;
+      compute_dots (vector_start (image, own, OWN_IS_QUERY ? QUERY : KEY, head), image, first, head);
+      [[unroll]] for (uint i = 0; i < TILE; i++)
+        probs[i] = exp (log_probability (i, own_lse));
+    }
+
+  of_gradient = true;
+  compute_dots (OWN_IS_QUERY ? d_context_start (image, own, head)
+                             : vector_start (image, own, VALUE, head),
+                image, first, head);
   [[unroll]] for (uint i = 0; i < TILE; i++)
     {
-      const float row_lse = OWN_IS_QUERY ? own_lse : other_lse[i];
-      precise const float log_prob = fma (params.scale, dots[i], -row_lse);
+      precise const float product = FUSION == FUSION_SENSITIVITY ? dots[i] : dots[i] * probs[i];
+      precise const float sum
+          = fused[i] + (FUSION == FUSION_GRADIENT || product > 0.0 ? product : 0.0);
+      fused[i] = sum;
+    }
+}
+
+// Zero and not -0, whose bits are large.
+float
+finish_fused (float sum)
+{
+  precise const float mean = sum * params.head_weight;
+  return mean > 0.0 ? mean : 0.0;
+}
+
+const float FUSED_START = 0.0;
+
+#else
+
+// Takes a head into `fused`.  exp () grows with its argument, so the largest and smallest are found
+// before it.
+void
+fuse_head (uint image, uint own, uint first, uint head, float own_lse)
+{
+  compute_dots (vector_start (image, own, OWN_IS_QUERY ? QUERY : KEY, head), image, first, head);
+  [[unroll]] for (uint i = 0; i < TILE; i++)
+    {
+      const float log_prob = log_probability (i, own_lse);
       precise const float sum = fused[i] + exp (log_prob);
       if (FUSION == FUSION_MEAN)
         fused[i] = sum;
@@ -81,12 +146,23 @@ fuse_head (float own_lse)
     }
 }
 
+float
+finish_fused (float sum)
+{
+  precise const float mean = sum * params.head_weight;
+  return FUSION == FUSION_MEAN ? mean : exp (sum);
+}
+
+const float FUSED_START = FUSION == FUSION_MEAN ? 0.0 : FUSION == FUSION_MAX ? -3.0e38 : 3.0e38;
+
+#endif
+
 // fused[i] = Ā of the own token and the token first + i.
 void
 compute_fused (uint image, uint own, uint first)
 {
   [[unroll]] for (uint i = 0; i < TILE; i++)
-    fused[i] = FUSION == FUSION_MEAN ? 0.0 : FUSION == FUSION_MAX ? -3.0e38 : 3.0e38;
+    fused[i] = FUSED_START;
 
   for (uint head = 0; head < params.n_heads; head++)
     {
@@ -94,22 +170,23 @@ compute_fused (uint image, uint own, uint first)
         continue;
       if (!OWN_IS_QUERY)
         load_other_lse (image, first, head);
-      const uint own_start = vector_start (image, own, OWN_IS_QUERY ? QUERY : KEY, head);
-      compute_dots (own_start, image, first, head);
-      fuse_head (OWN_IS_QUERY ? lse[lse_index (image, head, own)] : 0.0);
+      fuse_head (image, own, first, head,
+                 OWN_IS_QUERY ? lse[lse_index (image, head, own)] : 0.0);
     }
 
   [[unroll]] for (uint i = 0; i < TILE; i++)
-    {
-      precise const float mean = fused[i] * params.head_weight;
-      fused[i] = FUSION == FUSION_MEAN ? mean : exp (fused[i]);
-    }
+    fused[i] = finish_fused (fused[i]);
 }
 
 // Whether an entry outlives the discarding.  Its bits are compared, not its value: they order
-// floats ≥ 0 like the values, and do not depend on how the device treats denormals.
+// floats ≥ 0 like the values, and do not depend on how the device treats denormals.  The place 0, 0
+// is kept of the attention alone.
 bool
 is_kept (uint query, uint key, float value, uint cutoff_bits)
 {
+#ifdef GRADIENT
+  return floatBitsToUint (value) > cutoff_bits;
+#else
   return floatBitsToUint (value) > cutoff_bits || (query == 0 && key == 0);
+#endif
 }

@@ -19,6 +19,7 @@ void add_attention_rows_cases (void);
 void add_attention_apply_cases (void);
 void add_rollout_cases (void);
 void add_rollout_select_cases (void);
+void add_rollout_gradient_cases (void);
 void add_copy_cases (void);
 void add_layer_norm_backward_cases (void);
 void add_matmul_backward_cases (void);

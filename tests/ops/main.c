@@ -16,6 +16,7 @@ add_cases (void)
   add_attention_apply_cases ();
   add_rollout_cases ();
   add_rollout_select_cases ();
+  add_rollout_gradient_cases ();
   add_copy_cases ();
   add_layer_norm_backward_cases ();
   add_matmul_backward_cases ();

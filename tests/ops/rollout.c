@@ -94,7 +94,7 @@ test_rollout (Harness *harness, gconstpointer data)
                                   expected + image * n);
 
   harness_guard (harness);
-  vtr_rollout_scratch_plan (&scratch, harness->arena, b, n, &error);
+  vtr_rollout_scratch_plan (&scratch, harness->arena, b, 0, n, &error);
   g_assert_no_error (error);
   harness_begin (harness);
   const VtrRolloutLayer layer = {
@@ -127,11 +127,11 @@ test_refusals (Harness *harness, gconstpointer data G_GNUC_UNUSED)
   VtrRolloutScratch scratch;
   GError *error = NULL;
 
-  vtr_rollout_scratch_plan (&scratch, harness->arena, 1, 4, &error);
+  vtr_rollout_scratch_plan (&scratch, harness->arena, 1, 0, 4, &error);
   g_assert_no_error (error);
   harness_begin (harness);
   VtrRolloutLayer layer = {
-    &known.qkv->tensor, &known.lse->tensor, 0.5f, VTR_FUSION_MEAN, 0, TRUE
+    .qkv = &known.qkv->tensor, .lse = &known.lse->tensor, .scale = 0.5f, .discard = TRUE
   };
 
   g_assert_false (vtr_op_rollout_cutoff (harness->stream, &layer, 1, &scratch, &error));

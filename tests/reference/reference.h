@@ -100,6 +100,18 @@ void reference_discard (double *fused, guint n, double cutoff);
 /* next [n] = r [n]·Â, Â being (fused + I) with each row divided by its sum */
 void reference_rollout_step (const double *fused, guint n, const float *r, double *next);
 
+/* G = A ⊙ ∂y/∂A of one image, fused: probs [h][n][n], d_context [b][n][h·hd] → fused [n][n] */
+void reference_fuse_gradient (const ReferenceAttention *self,
+                              guint image,
+                              const double *probs,
+                              const float *d_context,
+                              VtrFusion fusion,
+                              guint64 head_mask,
+                              double *fused);
+
+/* next [n] = r [n]·(I + fused) */
+void reference_relevance_step (const double *fused, guint n, const float *r, double *next);
+
 /* ---- backward.c: gradients; tests/reference/test-gradients.c compares them with differences ----
  */
 

@@ -2,6 +2,7 @@
 #include "reference.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void
 reference_fuse (const double *probs,
@@ -70,5 +71,53 @@ reference_rollout_step (const double *fused, guint n, const float *r, double *ne
         sum += fused[(gsize) query * n + key];
       for (guint key = 0; key < n; key++)
         next[key] += r[query] * (fused[(gsize) query * n + key] + (query == key)) / sum;
+    }
+}
+
+void
+reference_fuse_gradient (const ReferenceAttention *self,
+                         guint image,
+                         const double *probs,
+                         const float *d_context,
+                         VtrFusion fusion,
+                         guint64 head_mask,
+                         double *fused)
+{
+  const guint n = self->n, h = self->h, hd = self->hd;
+  guint n_heads = 0;
+
+  memset (fused, 0, (gsize) n * n * sizeof *fused);
+  for (guint head = 0; head < h; head++)
+    {
+      if ((head_mask >> head & 1) == 0)
+        continue;
+      n_heads++;
+      for (guint query = 0; query < n; query++)
+        for (guint key = 0; key < n; key++)
+          {
+            const float *d = d_context + ((gsize) (image * n + query) * h + head) * hd;
+            const float *v = self->qkv + (((gsize) (image * n + key) * 3 + 2) * h + head) * hd;
+            const double prob = probs[((gsize) head * n + query) * n + key];
+            double value = 0.0;
+            for (guint i = 0; i < hd; i++)
+              value += (double) d[i] * v[i];
+            if (fusion != VTR_FUSION_SENSITIVITY)
+              value *= prob;
+            fused[(gsize) query * n + key] +=
+                fusion == VTR_FUSION_GRADIENT ? value : MAX (value, 0.0);
+          }
+    }
+  for (gsize entry = 0; entry < (gsize) n * n; entry++)
+    fused[entry] = MAX (fused[entry] / n_heads, 0.0);
+}
+
+void
+reference_relevance_step (const double *fused, guint n, const float *r, double *next)
+{
+  for (guint key = 0; key < n; key++)
+    {
+      next[key] = r[key];
+      for (guint query = 0; query < n; query++)
+        next[key] += r[query] * fused[(gsize) query * n + key];
     }
 }

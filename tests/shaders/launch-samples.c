@@ -46,6 +46,10 @@
       SAMPLE_F16 (ROLLOUT_HISTOGRAM, qkv, rollout, ROLLOUT (hd, how)),                             \
       SAMPLE_F16 (ROLLOUT_STEP, qkv, rollout, ROLLOUT (hd, how))
 #define ROLLOUTS(hd, how) ROLLOUTS_AS (0, hd, how), ROLLOUTS_AS (T0, hd, how)
+#define GRADIENTS(hd)                                                                              \
+  ROLLOUTS_AS (0, hd, VTR_FUSION_GRADIENT),                                                        \
+      SAMPLE (ROLLOUT_STEP, rollout, ROLLOUT (hd, VTR_FUSION_RELEVANCE)),                          \
+      SAMPLE (ROLLOUT_STEP, rollout, ROLLOUT (hd, VTR_FUSION_SENSITIVITY))
 
 const LaunchSample launch_samples[] = {
   SAMPLE (PATCHIFY, patchify, .n_values = 150528),
@@ -94,6 +98,9 @@ const LaunchSample launch_samples[] = {
   ROLLOUTS (64, VTR_FUSION_MAX),
   ROLLOUTS (64, VTR_FUSION_MIN),
   ROLLOUTS (128, VTR_FUSION_MEAN),
+  GRADIENTS (5),
+  GRADIENTS (64),
+  GRADIENTS (128),
   SAMPLE (ROLLOUT_SELECT, rollout_select, .n_images = 1),
   SAMPLE (ROLLOUT_WEIGHTS, rollout_weights, .n_values = 257),
   SAMPLE (REDUCE_PARTIALS, reduce_partials, .n_values = 257),
