@@ -8,8 +8,15 @@
  *   params.c       text of a parameter ↔ its meaning for a model
  *   target.c       VtrTarget: what is explained, and its derivative (target.h)
  *   target-parse.c text → VtrTarget
- *   raw.c          one file a method
- *   rollout.c
+ *   target-image.c another picture → VtrTarget
+ *   raw.c          one file a method: attention as it is
+ *   rollout.c        attention through all layers
+ *   grad-rollout.c   the same, weighted with its gradient
+ *   relevance.c      Chefer 2021
+ *   legrad.c         LeGrad
+ *   gradcam.c        attention and activation Grad-CAM
+ *   row.c          a row on its way down the layers, for the methods that follow one
+ *   gradient.c     the way back from each picture's target
  *   query.c        whose attention is asked for
  *   outputs.c      pixels in, embedding and logits out
  *   matrix.c       whole attention matrices, for those who ask
@@ -17,6 +24,7 @@
  *   explanation.c  VtrExplanation
  *   map.c          VtrMap
  */
+#include "explain/target.h"
 #include "run/run.h"
 
 /* ---- params.c ---- */
@@ -42,6 +50,7 @@ typedef struct
   double query_y;
   double temperature;   /* divides the attention logits */
   double discard_ratio; /* share of the attention left out, 0 ≤ ratio < 1 */
+  gboolean activation;  /* Grad-CAM of activations, not of attention */
 } VtrSettings;
 
 /* How the text of a parameter is read. */
@@ -52,6 +61,9 @@ typedef enum
   VTR_PARAM_QUERY,
   VTR_PARAM_TEMPERATURE,
   VTR_PARAM_DISCARD_RATIO,
+  VTR_PARAM_START_LAYER, /* → layers, from there to the last */
+  VTR_PARAM_HEADS_MEAN,  /* heads that are always fused by their mean */
+  VTR_PARAM_FEATURES,
 } VtrParamKind;
 
 typedef struct
@@ -63,6 +75,9 @@ typedef struct
 /* Parameters that mean the same to every method. */
 extern const VtrParam vtr_param_query;
 extern const VtrParam vtr_param_temperature;
+extern const VtrParam vtr_param_discard_ratio;
+extern const VtrParam vtr_param_start_layer;
+extern const VtrParam vtr_param_heads_mean;
 
 /* Whether @text can be read at all; what depends on a model is left to vtr_settings_init (). */
 gboolean vtr_param_check (const VtrParam *param, const char *text, GError **error);
@@ -74,6 +89,9 @@ void vtr_settings_clear (VtrSettings *self);
 /* The query as text, its default resolved: "cls", "mean" or "X,Y". */
 char *vtr_settings_format_query (const VtrSettings *self);
 
+/* Bits of VtrRolloutLayer's head mask; fails where a layer has more heads than there are bits. */
+gboolean vtr_settings_get_head_mask (const VtrSettings *self, guint64 *mask, GError **error);
+
 /* ---- methods.c ---- */
 
 typedef struct _VtrExplainRun VtrExplainRun;
@@ -84,6 +102,7 @@ typedef struct
   const char *name;
   const char *summary;           /* one sentence */
   const VtrParam *const *params; /* NULL-terminated */
+  gboolean has_target;           /* whether it explains a target, going back from it */
 
   /* Before the forward pass: plans what it needs into run->plan->arena; sets run->scratch, g_free
    * ()d later. */
@@ -96,6 +115,10 @@ typedef struct
 
 extern const VtrMethodKind vtr_method_raw;
 extern const VtrMethodKind vtr_method_rollout;
+extern const VtrMethodKind vtr_method_grad_rollout;
+extern const VtrMethodKind vtr_method_relevance;
+extern const VtrMethodKind vtr_method_legrad;
+extern const VtrMethodKind vtr_method_gradcam;
 
 const VtrMethodKind *vtr_method_get_kind (VtrMethod *self);
 
@@ -117,8 +140,11 @@ struct _VtrExplainRun
 {
   VtrStream *stream;
   VtrModel *model;
+  const VtrDeviceWeights *weights;
   const VtrArch *arch;
+  const VtrMethodKind *kind;
   const VtrSettings *settings;
+  VtrTarget *target; /* of the method, NULL where it has none */
   float attention_scale;
   VtrPlan *plan;           /* its batch is @n_inputs; the asked layers are kept */
   VtrInput *const *inputs; /* [n_inputs] */
@@ -126,8 +152,9 @@ struct _VtrExplainRun
   VtrExplanation **explanations; /* [n_inputs], to be filled in */
   gpointer scratch;              /* the method's own */
   VtrOutputs outputs;
-  GPtrArray *buffers;   /* of the host, for what is read; live as long as the run */
-  VtrProgress progress; /* of what follows the forward pass */
+  gboolean outputs_taken; /* whether the explanations have them already */
+  GPtrArray *buffers;     /* of the host, for what is read; live as long as the run */
+  VtrProgress progress;   /* of what follows the forward pass */
 };
 
 /* ---- query.c ---- */
@@ -136,8 +163,84 @@ struct _VtrExplainRun
 gboolean
 vtr_explain_find_query (const VtrExplainRun *run, VtrInput *input, guint32 *token, GError **error);
 
+/* Says that no patch covers (@x, @y) of the picture; FALSE. */
+gboolean vtr_explain_fail_place (VtrInput *input, double x, double y, GError **error);
+
 /* Weights of the tokens that ask, [n_inputs][n_tokens]: 1 for one, 1/p each for the mean. */
 float *vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error);
+
+/* Device memory for asking one layer after the other. */
+typedef struct
+{
+  VtrTensor rows;     /* [b][1] u32: the token that asks */
+  VtrTensor weights;  /* [b][n]: or the weights of all that ask */
+  VtrTensor partials; /* scratch of the weighted sum */
+} VtrQueryScratch;
+
+gboolean vtr_query_plan (VtrQueryScratch *self, VtrExplainRun *run, GError **error);
+
+/* What one layer answers: [b][h][n], for single rows with an axis of 1 before the last. */
+gboolean
+vtr_query_plan_answer (VtrExplainRun *run, const char *name, VtrTensor *answer, GError **error);
+
+gboolean vtr_query_write (const VtrQueryScratch *self, VtrExplainRun *run, GError **error);
+gboolean vtr_query_record (const VtrQueryScratch *self,
+                           VtrExplainRun *run,
+                           const VtrTensor *qkv,
+                           const VtrTensor *lse,
+                           const VtrTensor *answer,
+                           GError **error);
+
+/* ---- row.c: r, what each token counts, from the query down the layers ---- */
+
+typedef struct
+{
+  VtrTensor r[2]; /* [b][n]: the row so far and the next */
+  guint now;      /* which of them is the row so far */
+  guint64 head_mask;
+  VtrRolloutScratch rollout;
+} VtrRow;
+
+gboolean vtr_row_plan (VtrRow *self, VtrExplainRun *run, GError **error);
+
+/* r = the query's weights. */
+gboolean vtr_row_begin (VtrRow *self, VtrExplainRun *run, GError **error);
+
+/* r ← r·Â, @d_context [b][n][d] or NULL for attention alone; discards as the settings say. */
+gboolean vtr_row_roll (VtrRow *self,
+                       VtrExplainRun *run,
+                       const VtrTensor *qkv,
+                       const VtrTensor *lse,
+                       const VtrTensor *d_context,
+                       GError **error);
+
+/* r ← r + r·mean_h (A ⊙ ∂y/∂A)⁺ */
+gboolean vtr_row_relate (VtrRow *self,
+                         VtrExplainRun *run,
+                         const VtrTensor *qkv,
+                         const VtrTensor *lse,
+                         const VtrTensor *d_context,
+                         GError **error);
+
+/* Waits for the row; its patches are the one map of each picture. */
+gboolean vtr_row_end (VtrRow *self, VtrExplainRun *run, GError **error);
+
+/* ---- gradient.c ---- */
+
+/* Plans the way back down to the first of the settings' layers. */
+gboolean vtr_gradient_plan (VtrExplainRun *run, GError **error);
+
+/*
+ * Goes back from every picture's target: as it is where @source is NULL, else as if the head read
+ * that.  @func is called for each block down to @first_layer.
+ */
+gboolean vtr_gradient_go_back (VtrExplainRun *run,
+                               const VtrHeadSource *source,
+                               guint first_layer,
+                               gboolean to_input,
+                               VtrBackwardFunc func,
+                               gpointer data,
+                               GError **error);
 
 /* ---- outputs.c ---- */
 
@@ -151,8 +254,13 @@ float *vtr_explain_read_later (VtrExplainRun *run, const VtrTensor *tensor, GErr
 /* Has embeddings and logits read. */
 gboolean vtr_explain_read_outputs (VtrExplainRun *run, GError **error);
 
-/* After waiting: puts them into the explanations; VTR_ERROR_BAD_VALUES if they are not finite. */
+/* After waiting: puts them into the explanations, once; VTR_ERROR_BAD_VALUES if they are not
+ * finite.
+ */
 gboolean vtr_explain_take_outputs (VtrExplainRun *run, GError **error);
+
+/* The one map of picture @image, its values [p] copied. */
+void vtr_explain_add_map (VtrExplainRun *run, guint image, const float *values);
 
 /* ---- matrix.c: VTR_EXPLAIN_MATRIX ---- */
 
@@ -169,6 +277,9 @@ gboolean vtr_matrix_read (const VtrMatrixScratch *self, VtrExplainRun *run, GErr
 
 /* ---- explanation.c: filling one in, before anybody else sees it ---- */
 
+/* What its one map is called: the method's name, and what was asked. */
+char *vtr_explanation_make_label (const VtrExplanation *self);
+
 /* @layers and @heads are copied; the method is kept as it stands. */
 VtrExplanation *vtr_explanation_new (VtrInput *input,
                                      VtrModel *model,
@@ -179,6 +290,9 @@ VtrExplanation *vtr_explanation_new (VtrInput *input,
                                      guint n_layers,
                                      const guint *heads,
                                      guint n_heads);
+
+/* What was asked of this picture, and the answer. */
+void vtr_explanation_set_target (VtrExplanation *self, VtrTarget *target, double value);
 
 void vtr_explanation_take_map (VtrExplanation *self, VtrMap *map);
 void vtr_explanation_take_summary (VtrExplanation *self, VtrMap *map);

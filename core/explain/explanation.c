@@ -17,6 +17,8 @@ struct _VtrExplanation
   guint n_heads;
   GPtrArray *maps; /* of VtrMap */
   VtrMap *summary;
+  VtrTarget *target; /* NULL where the method has none */
+  double target_value;
   float *attention;
   float *matrix;
   guint n_tokens;
@@ -102,11 +104,30 @@ vtr_explanation_unref (VtrExplanation *self)
   g_free (self->heads);
   g_ptr_array_unref (self->maps);
   g_clear_pointer (&self->summary, vtr_map_unref);
+  g_clear_pointer (&self->target, vtr_target_unref);
   g_free (self->attention);
   g_free (self->matrix);
   g_free (self->logits);
   g_free (self->embedding);
   g_free (self);
+}
+
+void
+vtr_explanation_set_target (VtrExplanation *self, VtrTarget *target, double value)
+{
+  self->target = vtr_target_ref (target);
+  self->target_value = value;
+}
+
+char *
+vtr_explanation_make_label (const VtrExplanation *self)
+{
+  const char *name = vtr_method_get_name (self->method);
+
+  if (self->target == NULL)
+    return g_strdup (name);
+  g_autofree char *described = vtr_target_describe (self->target, self->model);
+  return g_strconcat (name, ": ", described, NULL);
 }
 
 void
@@ -219,6 +240,16 @@ vtr_explanation_get_summary (const VtrExplanation *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return self->summary;
+}
+
+VtrTarget *
+vtr_explanation_get_target (const VtrExplanation *self, double *value)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  if (value != NULL)
+    *value = self->target_value;
+  return self->target;
 }
 
 const float *

@@ -4,15 +4,16 @@
 #include "explain/explain.h"
 
 static const VtrMethodKind *const kinds[] = {
-  &vtr_method_raw,
-  &vtr_method_rollout,
+  &vtr_method_raw,       &vtr_method_rollout, &vtr_method_grad_rollout,
+  &vtr_method_relevance, &vtr_method_legrad,  &vtr_method_gradcam,
 };
 
 struct _VtrMethod
 {
   GObject parent_instance;
   const VtrMethodKind *kind;
-  char **values; /* [number of parameters] */
+  char **values;     /* [number of parameters] */
+  VtrTarget *target; /* NULL for the default */
 };
 
 struct _VtrMethodClass
@@ -27,7 +28,10 @@ G_DEFINE_FINAL_TYPE (VtrMethod, vtr_method, G_TYPE_OBJECT)
 static void
 vtr_method_finalize (GObject *object)
 {
-  g_strfreev (((VtrMethod *) object)->values);
+  VtrMethod *self = (VtrMethod *) object;
+
+  g_strfreev (self->values);
+  g_clear_pointer (&self->target, vtr_target_unref);
   G_OBJECT_CLASS (vtr_method_parent_class)->finalize (object);
 }
 
@@ -147,6 +151,7 @@ vtr_method_copy (VtrMethod *self)
 
   g_strfreev (copy->values);
   copy->values = g_strdupv (self->values);
+  copy->target = self->target != NULL ? vtr_target_ref (self->target) : NULL;
   return copy;
 }
 
@@ -170,6 +175,34 @@ vtr_method_set (VtrMethod *self, const char *param, const char *text, GError **e
   g_free (self->values[index]);
   self->values[index] = g_strdup (text);
   return TRUE;
+}
+
+gboolean
+vtr_method_takes_target (const char *name)
+{
+  g_return_val_if_fail (name != NULL, FALSE);
+
+  const VtrMethodKind *kind = find_kind (name);
+  return kind != NULL && kind->has_target;
+}
+
+void
+vtr_method_set_target (VtrMethod *self, VtrTarget *target)
+{
+  g_return_if_fail (self != NULL);
+
+  if (target != NULL)
+    vtr_target_ref (target);
+  g_clear_pointer (&self->target, vtr_target_unref);
+  self->target = target;
+}
+
+VtrTarget *
+vtr_method_get_target (VtrMethod *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->target;
 }
 
 const char *

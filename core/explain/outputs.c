@@ -91,8 +91,11 @@ vtr_explain_take_outputs (VtrExplainRun *run, GError **error)
   const VtrTensor *logits = &run->plan->logits;
   const VtrOutputs *outputs = &run->outputs;
 
+  if (run->outputs_taken)
+    return TRUE;
   if (!check_finite (run, outputs->embedding, vtr_tensor_n_values (embedding), error))
     return FALSE;
+  run->outputs_taken = TRUE;
   average_distillation (run);
   for (guint image = 0; image < run->n_inputs; image++)
     {
@@ -105,4 +108,16 @@ vtr_explain_take_outputs (VtrExplainRun *run, GError **error)
                                      logits->shape[1]);
     }
   return TRUE;
+}
+
+void
+vtr_explain_add_map (VtrExplainRun *run, guint image, const float *values)
+{
+  VtrExplanation *explanation = run->explanations[image];
+  g_autofree char *label = vtr_explanation_make_label (explanation);
+  g_autoptr (VtrMap) map =
+      vtr_map_new (run->plan->n_rows, run->plan->n_columns, values, VTR_FUSED, VTR_FUSED, label);
+
+  vtr_explanation_take_map (explanation, vtr_map_ref (map));
+  vtr_explanation_take_summary (explanation, g_steal_pointer (&map));
 }

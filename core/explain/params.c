@@ -13,7 +13,8 @@ const VtrParam vtr_param_query = {
     .syntax = "cls|mean|X,Y",
     .default_text = "auto",
     .summary = "Whose attention to show: the CLS token's, the mean of all patches', or that of the "
-               "patch at a pixel; by default CLS where the model has it, else mean." },
+               "patch at a pixel; by default CLS where the model has it, else mean, and for a "
+               "target what its number is read from." },
   VTR_PARAM_QUERY,
 };
 
@@ -25,6 +26,32 @@ const VtrParam vtr_param_temperature = {
     .min = 0.01,
     .max = 100.0 },
   VTR_PARAM_TEMPERATURE,
+};
+
+const VtrParam vtr_param_discard_ratio = {
+  { .name = "discard-ratio",
+    .syntax = "a number from 0 to 0.999",
+    .default_text = "0",
+    .summary = "The share of each layer's fused attention, lowest first, that is left out.",
+    .min = 0.0,
+    .max = 0.999 },
+  VTR_PARAM_DISCARD_RATIO,
+};
+
+const VtrParam vtr_param_start_layer = {
+  { .name = "start-layer",
+    .syntax = "a layer",
+    .default_text = "0",
+    .summary = "The first layer that takes part, counted from 0 at the patches." },
+  VTR_PARAM_START_LAYER,
+};
+
+const VtrParam vtr_param_heads_mean = {
+  { .name = "heads",
+    .syntax = "mean|0,2",
+    .default_text = "mean",
+    .summary = "The heads that take part, fused by their mean." },
+  VTR_PARAM_HEADS_MEAN,
 };
 
 static gboolean
@@ -170,6 +197,51 @@ read_heads (const VtrParam *param,
   return list_indices (param, chosen, n_heads, &settings->heads, &settings->n_heads, error);
 }
 
+static gboolean
+read_start_layer (const VtrParam *param,
+                  const char *text,
+                  VtrModel *model,
+                  VtrSettings *settings,
+                  GError **error)
+{
+  const guint n_layers = model != NULL ? vtr_model_get_n_layers (model) : MAX_INDEX + 1;
+  guint64 first;
+
+  if (!g_ascii_string_to_unsigned (text, 10, 0, MAX_INDEX, &first, NULL))
+    return fail_usage (param, text, error);
+  if (first >= n_layers)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                   "--%s asks for layer %u, but this model has 0 to %u", param->public.name,
+                   (guint) first, n_layers - 1);
+      return FALSE;
+    }
+  settings->n_layers = n_layers - (guint) first;
+  settings->layers = g_new (guint, settings->n_layers);
+  for (guint i = 0; i < settings->n_layers; i++)
+    settings->layers[i] = (guint) first + i;
+  return TRUE;
+}
+
+static gboolean
+read_heads_mean (const VtrParam *param,
+                 const char *text,
+                 VtrModel *model,
+                 VtrSettings *settings,
+                 GError **error)
+{
+  if (g_ascii_isalpha (text[0]) && !g_str_equal (text, "mean"))
+    return fail_usage (param, text, error);
+  return read_heads (param, text, model, settings, error);
+}
+
+static gboolean
+read_features (const VtrParam *param, const char *text, VtrSettings *settings, GError **error)
+{
+  settings->activation = g_str_equal (text, "activation");
+  return settings->activation || g_str_equal (text, "attention") || fail_usage (param, text, error);
+}
+
 /* A finite number, all of @text. */
 static gboolean
 parse_number (const char *text, double *number)
@@ -245,6 +317,12 @@ read_param (const VtrParam *param,
       return read_number (param, text, &settings->temperature, error);
     case VTR_PARAM_DISCARD_RATIO:
       return read_number (param, text, &settings->discard_ratio, error);
+    case VTR_PARAM_START_LAYER:
+      return read_start_layer (param, text, model, settings, error);
+    case VTR_PARAM_HEADS_MEAN:
+      return read_heads_mean (param, text, model, settings, error);
+    case VTR_PARAM_FEATURES:
+      return read_features (param, text, settings, error);
     }
   g_return_val_if_reached (FALSE);
 }
@@ -259,6 +337,20 @@ vtr_param_check (const VtrParam *param, const char *text, GError **error)
   return ok;
 }
 
+/* Attention is followed from the tokens that the target's number is read from. */
+static void
+ask_what_is_read (VtrSettings *self, const VtrTarget *target, const VtrArch *arch)
+{
+  if (target != NULL && target->kind == VTR_TARGET_PATCH)
+    {
+      self->query = VTR_QUERY_POINT;
+      self->query_x = target->x;
+      self->query_y = target->y;
+    }
+  else if (arch->head_pool == VTR_HEAD_POOL_MEAN)
+    self->query = VTR_QUERY_MEAN;
+}
+
 gboolean
 vtr_settings_init (VtrSettings *self, VtrMethod *method, VtrModel *model, GError **error)
 {
@@ -269,6 +361,14 @@ vtr_settings_init (VtrSettings *self, VtrMethod *method, VtrModel *model, GError
     if (!read_param (kind->params[i], vtr_method_get (method, kind->params[i]->public.name), model,
                      self, error))
       return FALSE;
+  if (self->layers == NULL) /* no parameter names any: the last */
+    {
+      self->layers = g_new (guint, 1);
+      self->layers[0] = vtr_model_get_n_layers (model) - 1;
+      self->n_layers = 1;
+    }
+  if (kind->has_target && g_str_equal (vtr_method_get (method, "query"), "auto"))
+    ask_what_is_read (self, vtr_method_get_target (method), vtr_model_get_arch (model));
   return TRUE;
 }
 
@@ -296,4 +396,23 @@ vtr_settings_format_query (const VtrSettings *self)
                               g_ascii_dtostr (y, sizeof y, self->query_y));
     }
   g_return_val_if_reached (NULL);
+}
+
+gboolean
+vtr_settings_get_head_mask (const VtrSettings *self, guint64 *mask, GError **error)
+{
+  *mask = 0;
+  for (guint i = 0; i < self->n_heads; i++)
+    {
+      if (self->heads[i] >= 64)
+        {
+          g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
+                       "This method takes the first 64 heads of a layer, not head %u: choose with "
+                       "--heads",
+                       self->heads[i]);
+          return FALSE;
+        }
+      *mask |= G_GUINT64_CONSTANT (1) << self->heads[i];
+    }
+  return TRUE;
 }

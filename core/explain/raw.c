@@ -28,39 +28,16 @@ static const VtrParam *const params[] = {
   &param_layers, &param_heads, &vtr_param_query, &vtr_param_temperature, NULL,
 };
 
-/* Device memory of the method: the answer of every asked layer, and what asks for it. */
+/* Device memory of the method: what asks, and the answer of every asked layer. */
 typedef struct
 {
-  VtrTensor rows;     /* [b][1] u32: the token that asks */
-  VtrTensor weights;  /* [b][n]: or the weights of all that ask */
-  VtrTensor partials; /* scratch of the weighted sum */
-  VtrTensor *answers; /* [n_layers] of [b][h][1][n], or [b][h][n] */
+  VtrQueryScratch query;
+  VtrTensor *answers; /* [n_layers] */
 } RawScratch;
-
-static gboolean
-plan_query (RawScratch *scratch, VtrExplainRun *run, GError **error)
-{
-  VtrArena *arena = run->plan->arena;
-  const guint32 b = run->n_inputs;
-  const guint32 n = run->plan->n_tokens;
-
-  if (run->settings->query != VTR_QUERY_MEAN)
-    return vtr_arena_plan (arena, &scratch->rows, "query.rows", VTR_DTYPE_U32, 2,
-                           (guint32[]){ b, 1 }, error);
-
-  return vtr_arena_plan (arena, &scratch->weights, "query.weights", VTR_DTYPE_F32, 2,
-                         (guint32[]){ b, n }, error) &&
-         vtr_attention_apply_scratch_plan (&scratch->partials, arena, b, run->arch->n_heads, n,
-                                           error);
-}
 
 static gboolean
 raw_plan (VtrExplainRun *run, GError **error)
 {
-  const gboolean single = run->settings->query != VTR_QUERY_MEAN;
-  const guint32 b = run->n_inputs;
-  const guint32 h = run->arch->n_heads;
-  const guint32 n = run->plan->n_tokens;
   const guint n_layers = run->settings->n_layers;
   RawScratch *scratch = g_malloc0 (sizeof *scratch + n_layers * sizeof (VtrTensor));
 
@@ -70,45 +47,19 @@ raw_plan (VtrExplainRun *run, GError **error)
     {
       g_autofree char *name = g_strdup_printf ("layer%02u.answer", run->settings->layers[i]);
 
-      if (!vtr_arena_plan (run->plan->arena, &scratch->answers[i], name, VTR_DTYPE_F32,
-                           single ? 4 : 3,
-                           single ? (guint32[]){ b, h, 1, n } : (guint32[]){ b, h, n }, error))
+      if (!vtr_query_plan_answer (run, name, &scratch->answers[i], error))
         return FALSE;
     }
-  return plan_query (scratch, run, error);
-}
-
-static gboolean
-write_query (RawScratch *scratch, VtrExplainRun *run, GError **error)
-{
-  if (run->settings->query == VTR_QUERY_MEAN)
-    {
-      g_autofree float *weights = vtr_explain_make_query_weights (run, error);
-      return weights != NULL && vtr_stream_write (run->stream, &scratch->weights, 0, weights,
-                                                  vtr_tensor_n_bytes (&scratch->weights), error);
-    }
-
-  g_autofree guint32 *rows = g_new (guint32, run->n_inputs);
-  for (guint i = 0; i < run->n_inputs; i++)
-    if (!vtr_explain_find_query (run, run->inputs[i], &rows[i], error))
-      return FALSE;
-  return vtr_stream_write (run->stream, &scratch->rows, 0, rows,
-                           vtr_tensor_n_bytes (&scratch->rows), error);
+  return vtr_query_plan (&scratch->query, run, error);
 }
 
 static gboolean
 record_layer (RawScratch *scratch, VtrExplainRun *run, guint index, GError **error)
 {
   const guint layer = run->settings->layers[index];
-  const VtrTensor *qkv = &run->plan->qkv[layer];
-  const VtrTensor *lse = &run->plan->lse[layer];
-  const VtrTensor *answer = &scratch->answers[index];
 
-  if (run->settings->query == VTR_QUERY_MEAN)
-    return vtr_op_attention_apply (run->stream, qkv, lse, run->attention_scale, &scratch->weights,
-                                   &scratch->partials, answer, error);
-  return vtr_op_attention_rows (run->stream, qkv, lse, run->attention_scale, &scratch->rows, answer,
-                                error);
+  return vtr_query_record (&scratch->query, run, &run->plan->qkv[layer], &run->plan->lse[layer],
+                           &scratch->answers[index], error);
 }
 
 /* Fused heads [n_heads][p] → [p]. */
@@ -210,7 +161,7 @@ raw_explain (VtrExplainRun *run, GError **error)
   g_autofree float **attention = g_new (float *, run->n_inputs);
   g_autofree float **answers = g_new0 (float *, settings->n_layers);
 
-  if (!write_query (scratch, run, error))
+  if (!vtr_query_write (&scratch->query, run, error))
     return FALSE;
   for (guint i = 0; i < settings->n_layers; i++)
     {

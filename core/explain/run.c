@@ -3,8 +3,10 @@
 /* vtr_session_explain: forward pass, then method, for pictures of one grid at a time. */
 #include "explain/explain.h"
 
-/* The forward pass takes most of the time; what follows it gets this share of the progress. */
+/* Share of the progress that the forward pass gets: most of the time, unless the method goes all
+ * the way back. */
 #define FORWARD_SHARE 0.8
+#define FORWARD_SHARE_WITH_BACKWARD 0.25
 
 /* One call of vtr_session_explain. */
 typedef struct
@@ -26,7 +28,9 @@ static gboolean
 compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **error)
 {
   const VtrProgress whole = run->progress;
-  const VtrProgress forward = vtr_progress_part (&whole, 0.0, FORWARD_SHARE);
+  const double share = run->kind->has_target ? FORWARD_SHARE_WITH_BACKWARD : FORWARD_SHARE;
+  const double after_matrix = share + (1.0 - share) / 2.0;
+  const VtrProgress forward = vtr_progress_part (&whole, 0.0, share);
   const gboolean matrices = job->flags & VTR_EXPLAIN_MATRIX;
 
   if (!vtr_explain_write_pixels (run, error) ||
@@ -35,20 +39,19 @@ compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **
       !vtr_explain_read_outputs (run, error))
     return FALSE;
 
-  run->progress = vtr_progress_part (&whole, FORWARD_SHARE, 0.9);
+  run->progress = vtr_progress_part (&whole, share, after_matrix);
   if (matrices && !vtr_matrix_read (matrix, run, error))
     return FALSE;
 
-  run->progress = vtr_progress_part (&whole, matrices ? 0.9 : FORWARD_SHARE, 1.0);
-  return vtr_method_get_kind (job->method)->explain (run, error) &&
-         vtr_explain_take_outputs (run, error);
+  run->progress = vtr_progress_part (&whole, matrices ? after_matrix : share, 1.0);
+  return run->kind->explain (run, error) && vtr_explain_take_outputs (run, error);
 }
 
 /* What the method and the flags need besides the forward pass. */
 static gboolean
 plan_rest (Job *job, VtrExplainRun *run, VtrMatrixScratch *matrix, GError **error)
 {
-  if (!vtr_method_get_kind (job->method)->plan (run, error))
+  if (!run->kind->plan (run, error))
     return FALSE;
   return !(job->flags & VTR_EXPLAIN_MATRIX) || vtr_matrix_plan (matrix, run, error);
 }
@@ -72,13 +75,16 @@ clear_explanations (VtrExplainRun *run)
     g_clear_pointer (&run->explanations[i], vtr_explanation_unref);
 }
 
-/* Which layers' attention must outlive the forward pass: [n_layers]. */
+/* Which layers' attention must outlive the forward pass: [n_layers].  On the way back it is
+ * computed again. */
 static gboolean *
 make_keep (const Job *job)
 {
   gboolean *keep = g_new0 (gboolean, vtr_model_get_n_layers (job->session->model));
+  const gboolean needed =
+      !vtr_method_get_kind (job->method)->has_target || (job->flags & VTR_EXPLAIN_MATRIX) != 0;
 
-  for (guint i = 0; i < job->settings.n_layers; i++)
+  for (guint i = 0; needed && i < job->settings.n_layers; i++)
     keep[job->settings.layers[i]] = TRUE;
   return keep;
 }
@@ -98,8 +104,11 @@ explain_in_slot (Job *job,
   VtrExplainRun run = {
     .stream = slot->stream,
     .model = session->model,
+    .weights = session->weights,
     .arch = arch,
+    .kind = vtr_method_get_kind (job->method),
     .settings = settings,
+    .target = vtr_method_get_target (job->method),
     .attention_scale = vtr_attention_scale (arch, settings->temperature),
     .inputs = inputs,
     .n_inputs = n_inputs,
@@ -178,6 +187,7 @@ make_plan (Job *job, guint n_rows, guint n_columns, guint n_inputs)
   VtrExplainRun run = {
     .model = session->model,
     .arch = vtr_model_get_arch (session->model),
+    .kind = vtr_method_get_kind (job->method),
     .settings = &job->settings,
     .n_inputs = n_inputs,
     .plan = vtr_plan_new (session->device, session->model, session->precision, n_rows, n_columns,
@@ -304,6 +314,34 @@ check_inputs (VtrSession *session, VtrInput *const *inputs, guint n_inputs, GErr
   return TRUE;
 }
 
+/* Whether the model can answer the method's target; without one, the first class is meant. */
+static gboolean
+check_target (VtrSession *session, VtrMethod *method, GError **error)
+{
+  VtrTarget *target = vtr_method_get_target (method);
+  const char *name = vtr_method_get_name (method);
+
+  if (!vtr_method_get_kind (method)->has_target)
+    return TRUE;
+  if (target != NULL)
+    return vtr_target_check (target, session->model, error);
+
+  if (vtr_model_get_n_classes (session->model) == 0)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                   "The method “%s” explains an answer, and the model “%s” has no classifier to "
+                   "give one: ask with --target image:FILE or --target patch:X,Y, or give it a "
+                   "head "
+                   "(vitreous head train)",
+                   name, vtr_model_get_name (session->model));
+      return FALSE;
+    }
+  g_autoptr (VtrTarget) first = vtr_target_parse ("top1", session->model, error);
+  if (first != NULL)
+    vtr_method_set_target (method, first);
+  return first != NULL;
+}
+
 GPtrArray *
 vtr_session_explain (VtrSession *self,
                      VtrMethod *method,
@@ -332,7 +370,7 @@ vtr_session_explain (VtrSession *self,
     .explanations = explanations,
     .progress = vtr_progress_whole (progress, progress_data, cancellable),
   };
-  gboolean ok = check_inputs (self, inputs, n_inputs, error) &&
+  gboolean ok = check_inputs (self, inputs, n_inputs, error) && check_target (self, copy, error) &&
                 vtr_settings_init (&job.settings, copy, self->model, error);
 
   if (ok)

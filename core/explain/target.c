@@ -153,6 +153,24 @@ vtr_target_get_classes (const VtrTarget *self, guint *a, guint *b)
   return TRUE;
 }
 
+gboolean
+vtr_target_check (const VtrTarget *self, VtrModel *model, GError **error)
+{
+  const guint n_classes = vtr_model_get_n_classes (model);
+  const gboolean ok = self->kind == VTR_TARGET_PATCH ||
+                      (self->kind == VTR_TARGET_EMBEDDING
+                           ? self->n_direction == vtr_arch_n_features (vtr_model_get_arch (model))
+                           : self->a.number < n_classes && self->b.number < n_classes);
+
+  if (!ok)
+    g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                 "The model “%s” cannot answer --target %s: it has %u classes and embeddings of %u "
+                 "numbers",
+                 vtr_model_get_name (model), self->text, n_classes,
+                 vtr_arch_n_features (vtr_model_get_arch (model)));
+  return ok;
+}
+
 /* The label of a class, or what stands for it. */
 static char *
 describe_class (VtrTargetClass class, VtrModel *model)

@@ -28,6 +28,9 @@ VtrTarget *vtr_target_new_classes (VtrTargetKind kind, VtrTargetClass a, VtrTarg
 
 gboolean vtr_target_is_of_classes (const VtrTarget *self);
 
+/* Whether @model can answer: it may be another than the target was made for. */
+gboolean vtr_target_check (const VtrTarget *self, VtrModel *model, GError **error);
+
 /*
  * What the target is for a picture with these logits: ranks become classes.  @logits may be NULL
  * where it is not of classes.  VTR_ERROR_USAGE where a contrast turns out to be of one class.

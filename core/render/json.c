@@ -68,6 +68,28 @@ add_method (JsonBuilder *json, VtrMethod *method)
 }
 
 static void
+add_target (JsonBuilder *json, const VtrExplanation *explanation)
+{
+  static const char *const kinds[] = {
+    [VTR_TARGET_CLASS] = "class", [VTR_TARGET_CONTRAST] = "contrast",   [VTR_TARGET_REST] = "rest",
+    [VTR_TARGET_PATCH] = "patch", [VTR_TARGET_EMBEDDING] = "embedding",
+  };
+  double value;
+  const VtrTarget *target = vtr_explanation_get_target (explanation, &value);
+
+  if (target == NULL)
+    return;
+  g_autofree char *described =
+      vtr_target_describe (target, vtr_explanation_get_model (explanation));
+  begin (json, "target");
+  vtr_json_add_text (json, "text", vtr_target_get_text (target));
+  vtr_json_add_text (json, "kind", kinds[vtr_target_get_kind (target)]);
+  vtr_json_add_text (json, "description", described);
+  vtr_json_add_double (json, "value", value);
+  json_builder_end_object (json);
+}
+
+static void
 add_geometry (JsonBuilder *json, const VtrInput *input)
 {
   const VtrGeometry *geometry = vtr_input_get_geometry (input);
@@ -246,6 +268,7 @@ add_how (JsonBuilder *json, const VtrExplanation *explanation, const VtrExportOp
   add_image (json, vtr_input_get_image (input));
   add_model (json, vtr_explanation_get_model (explanation));
   add_method (json, vtr_explanation_get_method (explanation));
+  add_target (json, explanation);
   numbers = vtr_explanation_get_layers (explanation, &n);
   add_list (json, "layers", numbers, n);
   numbers = vtr_explanation_get_heads (explanation, &n);

@@ -108,6 +108,21 @@ add_range (GArray *entries, const VtrMap *map)
   take_entry (entries, "maximum", g_strdup (g_ascii_dtostr (text, sizeof text, max)));
 }
 
+static void
+add_target (GArray *entries, const VtrExplanation *explanation)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  double value;
+  const VtrTarget *target = vtr_explanation_get_target (explanation, &value);
+
+  if (target == NULL)
+    return;
+  take_entry (entries, "target", g_strdup (vtr_target_get_text (target)));
+  take_entry (entries, "target-description",
+              vtr_target_describe (target, vtr_explanation_get_model (explanation)));
+  take_entry (entries, "target-value", g_strdup (g_ascii_dtostr (text, sizeof text, value)));
+}
+
 GArray *
 vtr_metadata_new (const VtrExplanation *explanation,
                   const VtrMap *map,
@@ -131,6 +146,7 @@ vtr_metadata_new (const VtrExplanation *explanation,
   take_entry (entries, "layer", vtr_metadata_format_layer (explanation, map));
   take_entry (entries, "head", vtr_metadata_format_head (explanation, map));
   take_entry (entries, "query", vtr_metadata_format_query (explanation));
+  add_target (entries, explanation);
   take_entry (entries, "fit", g_strdup (vtr_fit_name (vtr_input_get_fit (input))));
   take_entry (entries, "precision",
               g_strdup (vtr_precision_get_name (vtr_explanation_get_precision (explanation))));

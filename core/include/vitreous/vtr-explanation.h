@@ -49,6 +49,18 @@ VTR_AVAILABLE_IN_0_1
 VtrMap *vtr_explanation_get_summary (const VtrExplanation *self);
 
 /**
+ * vtr_explanation_get_target:
+ * @self: an explanation
+ * @value: (out) (optional): the number y that the model computed for this picture
+ *
+ * What the picture was asked, "top1" and its like resolved to the class they are in this picture.
+ *
+ * Returns: (nullable): the target, owned by @self, or %NULL where the method takes none
+ */
+VTR_AVAILABLE_IN_0_1
+VtrTarget *vtr_explanation_get_target (const VtrExplanation *self, double *value);
+
+/**
  * vtr_explanation_get_attention:
  * @self: an explanation by "raw"
  * @n_layers: (out): asked layers

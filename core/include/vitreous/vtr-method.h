@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 /**
  * VtrMethod:
  *
- * A way to turn attention into maps ("raw", "rollout") with its parameters.
+ * A way to turn attention into maps ("raw", "relevance") with its parameters.
  * Each parameter has a text form, the same on the command line, in dialogs
  * and in JSON.  docs/methods.md has the equations.
  */
@@ -70,6 +70,24 @@ VtrMethod *vtr_method_new (const char *name, GError **error);
  */
 VTR_AVAILABLE_IN_0_1
 gboolean vtr_method_set (VtrMethod *self, const char *param, const char *text, GError **error);
+
+/* Whether a method explains a target; "raw" and "rollout" show attention whatever is asked. */
+VTR_AVAILABLE_IN_0_1
+gboolean vtr_method_takes_target (const char *name);
+
+/**
+ * vtr_method_set_target:
+ * @self: a method that no session uses at the moment
+ * @target: (nullable): what to explain; %NULL for "top1"
+ *
+ * A method that takes no target keeps it all the same: it is what its maps are scored by.
+ */
+VTR_AVAILABLE_IN_0_1
+void vtr_method_set_target (VtrMethod *self, VtrTarget *target);
+
+/* NULL unless set; owned by @self. */
+VTR_AVAILABLE_IN_0_1
+VtrTarget *vtr_method_get_target (VtrMethod *self);
 
 VTR_AVAILABLE_IN_0_1
 const char *vtr_method_get_name (VtrMethod *self);

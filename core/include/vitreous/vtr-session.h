@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #pragma once
 
+#include <vitreous/vtr-input.h>
 #include <vitreous/vtr-types.h>
 
 G_BEGIN_DECLS
@@ -61,6 +62,31 @@ VtrSession *vtr_session_new (VtrDevice *device,
                              gpointer progress_data,
                              GCancellable *cancellable,
                              GError **error);
+
+/**
+ * vtr_session_new_target:
+ * @self: a session
+ * @text: what vtr_target_parse() takes, or "image:FILE"
+ * @fit: how the picture FILE is brought to the model's scale
+ * @size: and to which, as for vtr_input_new()
+ * @progress: (nullable) (scope call): told of progress
+ * @progress_data: its data
+ * @cancellable: (nullable): stops it
+ * @error: return location
+ *
+ * Makes a target; for "image:FILE" runs the model once to see what the picture's embedding is.
+ *
+ * Returns: (transfer full): the target
+ */
+VTR_AVAILABLE_IN_0_1
+VtrTarget *vtr_session_new_target (VtrSession *self,
+                                   const char *text,
+                                   VtrFit fit,
+                                   guint size,
+                                   VtrProgressFunc progress,
+                                   gpointer progress_data,
+                                   GCancellable *cancellable,
+                                   GError **error);
 
 /**
  * VtrExplainFlags:
