@@ -35,6 +35,11 @@ static const GOptionEntry entries[] = {
   { "model", 'm', 0, G_OPTION_ARG_FILENAME, &given.model,
     "A folder, a file or the name of an installed model. Default: what the environment variable "
     "VITREOUS_MODEL says, else the only model installed, else “starter”.", "MODEL" },
+  { "target", 0, 0, G_OPTION_ARG_STRING, &given.target,
+    "What to explain, for the methods that explain an answer: a class by label, its first letters "
+    "or its index; top1, top2, …; A-B: one class rather than another; A-rest: rather than all "
+    "others; image:FILE: what makes the picture like another; patch:X,Y: what the model made of "
+    "that pixel's patch. With no --method, relevance explains it. Default: top1.", "TARGET" },
   { "fit", 0, 0, G_OPTION_ARG_STRING, &given.fit,
     "How a picture is brought to the model's scale. cover: the whole picture at the trained scale; "
     "train: the resize and crop of the training; stretch: squashed to the trained size. "
@@ -69,7 +74,6 @@ static const GOptionEntry entries[] = {
     "as STEM.json tells.", NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &given.json, "Answer with one JSON document.", NULL },
   { "quiet", 'q', 0, G_OPTION_ARG_NONE, &given.quiet, "Say only what went wrong.", NULL },
-  { "target", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &given.target, NULL, NULL },
   { "score", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &given.score, NULL, NULL },
 };
 /* clang-format on */
@@ -160,14 +164,11 @@ check_looks (CliExplainOptions *self, GError **error)
 static gboolean
 check_not_yet (GError **error)
 {
-  if (given.target != NULL || given.score)
+  if (given.score)
     g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-                 "This version does not have --%s yet: it shows where a model looks, not yet for "
-                 "which class and how faithfully.",
-                 given.score ? "score" : "target");
-  else
-    return TRUE;
-  return FALSE;
+                 "This version does not have --score yet: it does not yet say how faithful a map "
+                 "is.");
+  return !given.score;
 }
 
 CliExplainOptions *
@@ -185,7 +186,8 @@ cli_explain_options_new (int argc, char **argv, GError **error)
       !check_count ("jobs", given.jobs, MAX_JOBS, &self->jobs, error))
     return NULL;
 
-  self->method = cli_method_options_make (error);
+  self->target = given.target;
+  self->method = cli_method_options_make (self->target != NULL, error);
   if (self->method == NULL)
     return NULL;
 
@@ -223,8 +225,13 @@ gboolean
 cli_explain_options_are_of_all (const CliExplainOptions *self)
 {
   const char *query = vtr_method_get (self->method, "query");
+  const VtrTarget *target = vtr_method_get_target (self->method);
+  guint a, b;
 
-  return query == NULL || strchr (query, ',') == NULL;
+  /* A place may lie outside of some pictures, and what ranks first in one be no contrast to it. */
+  return (query == NULL || strchr (query, ',') == NULL) &&
+         (target == NULL || vtr_target_get_kind (target) == VTR_TARGET_EMBEDDING ||
+          vtr_target_get_classes (target, &a, &b));
 }
 
 const char *

@@ -10,6 +10,7 @@ typedef struct
   char *model;  /* NULL for the installed one */
   char *device; /* NULL for auto */
   VtrMethod *method;
+  const char *target; /* as the user wrote it, NULL for top1 */
   VtrFit fit;
   guint size; /* pixels, 0 for the trained one */
   VtrPrecision precision;
@@ -35,7 +36,8 @@ void cli_explain_options_free (CliExplainOptions *self);
 /* The word that --fit takes. */
 const char *cli_fit_to_text (VtrFit fit);
 
-/* Whether a wrong parameter is wrong for every picture: only a pixel may lie outside of some. */
+/* Whether a wrong parameter is wrong for every picture: a pixel may lie outside of some, and a rank
+ * be the class it is contrasted with. */
 gboolean cli_explain_options_are_of_all (const CliExplainOptions *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliExplainOptions, cli_explain_options_free)

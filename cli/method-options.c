@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define DEFAULT_METHOD "raw"
+#define DEFAULT_METHOD_OF_TARGET "relevance"
 
 /* More than all methods have; one too many would stop the program at once. */
 #define MAX_PARAMS 32
@@ -91,7 +92,8 @@ describe_methods (void)
 {
   const char *const *methods = vtr_method_list ();
   g_autoptr (GString) text =
-      g_string_new ("How maps are made of attention. Default: " DEFAULT_METHOD ".");
+      g_string_new ("How maps are made of attention. Default: " DEFAULT_METHOD
+                    ", with --target " DEFAULT_METHOD_OF_TARGET ".");
 
   for (guint i = 0; methods[i] != NULL; i++)
     g_string_append_printf (text, "\n%s: %s", methods[i], vtr_method_get_summary (methods[i]));
@@ -118,11 +120,43 @@ cli_method_options_add (GArray *entries)
     }
 }
 
-VtrMethod *
-cli_method_options_make (GError **error)
+/* "grad-rollout, relevance" */
+static char *
+methods_with_target (void)
 {
-  g_autoptr (VtrMethod) method =
-      vtr_method_new (given_method == NULL ? DEFAULT_METHOD : given_method, error);
+  const char *const *methods = vtr_method_list ();
+  g_autoptr (GPtrArray) having = g_ptr_array_new ();
+
+  for (guint i = 0; methods[i] != NULL; i++)
+    if (vtr_method_takes_target (methods[i]))
+      g_ptr_array_add (having, (gpointer) methods[i]);
+  g_ptr_array_add (having, NULL);
+  return g_strjoinv (", ", (char **) having->pdata);
+}
+
+static VtrMethod *
+make_named (gboolean has_target, GError **error)
+{
+  const char *unnamed = has_target ? DEFAULT_METHOD_OF_TARGET : DEFAULT_METHOD;
+  VtrMethod *method = vtr_method_new (given_method == NULL ? unnamed : given_method, error);
+
+  if (method == NULL || !has_target || vtr_method_takes_target (vtr_method_get_name (method)))
+    return method;
+
+  g_autofree char *methods = methods_with_target ();
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               "The method “%s” shows attention whatever is asked, so it has no --target; it "
+               "belongs "
+               "to: %s.",
+               given_method, methods);
+  g_object_unref (method);
+  return NULL;
+}
+
+VtrMethod *
+cli_method_options_make (gboolean has_target, GError **error)
+{
+  g_autoptr (VtrMethod) method = make_named (has_target, error);
 
   if (method == NULL)
     return NULL;

@@ -250,6 +250,23 @@ cli_pipeline_compute (Pipeline *self, Batch *batch)
 
 /* ---- the threads ---- */
 
+/* What --target means to this model. */
+static gboolean
+set_target (Pipeline *self, GError **error)
+{
+  const CliPipelineJob *job = self->job;
+  const CliExplainOptions *options = job->options;
+
+  if (options->target == NULL)
+    return TRUE;
+  g_autoptr (VtrTarget) target =
+      vtr_session_new_target (self->session, options->target, options->fit, options->size,
+                              cli_progress_show, job->progress, job->cancellable, error);
+  if (target != NULL)
+    vtr_method_set_target (options->method, target);
+  return target != NULL;
+}
+
 gboolean
 cli_pipeline_open (Pipeline *self, GError **error)
 {
@@ -258,6 +275,8 @@ cli_pipeline_open (Pipeline *self, GError **error)
   self->device = g_object_ref (job->device);
   self->device_id = g_strdup (vtr_device_get_info (job->device)->id);
   if (!open_session (self, cli_progress_show, job->progress, error))
+    return FALSE;
+  if (!set_target (self, error))
     return FALSE;
   self->n_runs = vtr_session_get_n_runs (self->session);
   self->computers = g_thread_pool_new (compute_batch, self, (int) self->n_runs, FALSE, NULL);

@@ -21,6 +21,20 @@ add_option (GStrvBuilder *recipe, const char *name, const char *value)
   g_strv_builder_add_many (recipe, option, value, NULL);
 }
 
+/* Nothing where there is none; of a picture's absolute path the last part. */
+static void
+add_target (GStrvBuilder *recipe, const char *target)
+{
+  if (target != NULL && g_str_has_prefix (target, "image:"))
+    {
+      g_autofree char *picture = without_folders (target + strlen ("image:"));
+      g_autofree char *shown = g_strconcat ("image:", picture, NULL);
+      add_option (recipe, "target", shown);
+    }
+  else if (target != NULL)
+    add_option (recipe, "target", target);
+}
+
 char **
 cli_recipe_new (const CliExplainOptions *options, VtrModel *model, const char *path)
 {
@@ -38,6 +52,7 @@ cli_recipe_new (const CliExplainOptions *options, VtrModel *model, const char *p
   add_option (recipe, "method", vtr_method_get_name (options->method));
   for (guint i = 0; i < n_params; i++)
     add_option (recipe, params[i]->name, vtr_method_get (options->method, params[i]->name));
+  add_target (recipe, options->target);
   add_option (recipe, "fit", cli_fit_to_text (options->fit));
   if (options->size > 0)
     {
