@@ -80,6 +80,7 @@ class HfRunner:
         self.n_prefix = 1 + (getattr(config, "num_register_tokens", 0) or 0)
         self.n_prefix += isinstance(self.model, transformers.DeiTPreTrainedModel)
         self.has_cls = True
+        self.reads_mean = isinstance(model, transformers.CLIPForImageClassification)
         # The others do so unasked.
         self.interpolates = config.model_type in ("vit", "deit", "clip_vision_model")
         edges = config.image_size
@@ -120,10 +121,47 @@ class HfRunner:
 
     def say_mean_of_clip(self, pixels):
         """The head on the mean of all tokens."""
+        tower = getattr(self.model, "vision_model", self.model)
+        return self.read(tower(pixels).last_hidden_state, True)
+
+    def double(self):
+        """From here on all is computed in float64."""
+        self.model.double()
+
+    def norm(self, tokens):
+        """The last norm, where the head has one before it."""
         model = self.model
-        tower = getattr(model, "vision_model", model)
-        mean = tower(pixels).last_hidden_state.mean(dim=1)
-        return {"embedding": model.visual_projection(tower.post_layernorm(mean))}
+        if isinstance(model, transformers.CLIPForImageClassification):
+            return tokens
+        return next(module(tokens) for owner in (model, model.base_model)
+                    for name, module in owner.named_children()
+                    if name in ("layernorm", "post_layernorm", "norm"))
+
+    def pool(self, tokens, mean_of_all):
+        """What the first head reads of a block's output, and the second where there is one."""
+        if isinstance(self.model, CLS_AND_MEAN):
+            normed = self.norm(tokens)
+            patches = normed[:, self.n_prefix:]
+            return [torch.cat([normed[:, 0], patches.mean(dim=1)], dim=1)] * 2
+        if mean_of_all:
+            return [self.norm(tokens.mean(dim=1))] * 2
+        if isinstance(self.model, transformers.CLIPForImageClassification):
+            return [tokens[:, self.n_prefix:].mean(dim=1)] * 2
+        normed = self.norm(tokens)
+        return [normed[:, 0], normed[:, 1]]
+
+    def read(self, tokens, mean_of_all):
+        """What the head makes of a block's output, or of the mean of all its tokens."""
+        model = self.model
+        first, second = self.pool(tokens, mean_of_all)
+        if hasattr(model, "visual_projection"):
+            return {"embedding": model.visual_projection(first)}
+        said = {"embedding": first}
+        if hasattr(model, "distillation_classifier"):
+            said["logits"] = (model.cls_classifier(first) + model.distillation_classifier(second)) / 2
+        elif self.has_logits:
+            said["logits"] = model.classifier(first)
+        return said
 
     def say(self, pixels, temperature=1.0):
         model = self.model
@@ -138,6 +176,7 @@ class HfRunner:
         else:
             out = model(pixels, **options)
             embedding = self.embedding(out, pixels, options)
+        self.trace.attention += out.attentions
         said = {"attention": torch.cat(out.attentions)[None], "embedding": embedding}
         if getattr(out, "logits", None) is not None:
             said["logits"] = out.logits

@@ -25,6 +25,7 @@ class JaxRunner:
     patch = 8
     n_prefix = 1
     has_cls = True
+    reads_mean = False
     mean = std = [0.5] * 3
     filter = FILTER
     size = 32
@@ -42,9 +43,8 @@ class JaxRunner:
         return np.asarray(picture.resize((self.size,) * 2, reference.FILTERS[FILTER]))
 
     def forward(self, pixels, temperature):
-        assert temperature == 1
         with torch.no_grad():
-            return reference.first_of_each(self.say(pixels))
+            return reference.first_of_each(self.say(pixels, temperature))
 
     @contextlib.contextmanager
     def cut(self, n_layers):
@@ -70,7 +70,8 @@ class JaxRunner:
         grid = nn.functional.interpolate(grid, (rows, columns), mode="bilinear", align_corners=True)
         return torch.cat([table[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
 
-    def say(self, pixels):
+    def say(self, pixels, temperature=1.0):
+        assert temperature == 1
         kernel = self.weights["embedding/kernel"].permute(3, 2, 0, 1)
         x = nn.functional.conv2d(pixels, kernel, self.weights["embedding/bias"], stride=self.patch)
         rows, columns = x.shape[2:]
@@ -79,16 +80,27 @@ class JaxRunner:
         attention = []
         for layer in range(self.n_layers):
             x = self.block(f"Transformer/encoderblock_{layer}", x, attention)
-        pooled = self.norm("Transformer/encoder_norm", x)[:, 0]
+            self.trace.outputs.append(x)
+        self.trace.attention += attention
+        return {"attention": torch.cat(attention)[None]} | self.read(x, False)
+
+    def double(self):
+        """From here on all is computed in float64."""
+        self.weights = {name: value.double() for name, value in self.weights.items()}
+
+    def read(self, tokens, mean_of_all):
+        """What the head makes of a block's output, or of the mean of all its tokens."""
+        pooled = tokens.mean(dim=1) if mean_of_all else tokens[:, 0]
+        pooled = self.norm("Transformer/encoder_norm", pooled)
         if "pre_logits/kernel" in self.weights:
             pooled = torch.tanh(self.dense("pre_logits", pooled))
-        return {"attention": torch.cat(attention)[None], "embedding": pooled,
-                "logits": self.dense("head", pooled)}
+        return {"embedding": pooled, "logits": self.dense("head", pooled)}
 
     def block(self, name, x, attention):
         self.trace.tokens.append(x)
         part = f"{name}/MultiHeadDotProductAttention_1"
         normed = self.norm(f"{name}/LayerNorm_0", x)
+        self.trace.normed.append(normed)
         q, k, v = (self.dense(f"{part}/{what}", normed) for what in ("query", "key", "value"))
         scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / math.sqrt(q.shape[-1])
         attention.append(scores.softmax(dim=-1))

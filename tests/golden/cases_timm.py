@@ -100,14 +100,16 @@ class TimmRunner:
         self.patch = model.patch_embed.patch_size[0]
         self.n_prefix = model.num_prefix_tokens
         self.has_cls = model.has_class_token
+        self.reads_mean = model.global_pool == "avg"
+        self.trace = gradients.Trace()
         self.attention = []
         for block in model.blocks:
             block.attn.fused_attn = False
-            block.attn.attn_drop.register_forward_hook(
-                lambda module, inputs, output: self.attention.append(output))
+            for tensors in (self.attention, self.trace.attention):
+                block.attn.attn_drop.register_forward_hook(
+                    lambda module, inputs, output, tensors=tensors: tensors.append(output))
         self.n_layers = len(model.blocks)
         self.has_logits = model.num_classes > 0
-        self.trace = gradients.Trace()
         self.trace.watch(model.blocks, [block.attn.proj for block in model.blocks])
 
     def short_edge(self, picture):
@@ -117,9 +119,8 @@ class TimmRunner:
         return np.asarray(prepare(picture, self.facts))
 
     def forward(self, pixels, temperature):
-        assert temperature == 1
         with torch.no_grad():
-            return reference.first_of_each(self.say(pixels))
+            return reference.first_of_each(self.say(pixels, temperature))
 
     @contextlib.contextmanager
     def cut(self, n_layers):
@@ -129,11 +130,32 @@ class TimmRunner:
         yield
         self.model.blocks = blocks
 
-    def say(self, pixels):
+    def say(self, pixels, temperature=1.0):
+        assert temperature == 1
         self.attention.clear()
         features = self.model.forward_features(pixels)
-        said = {"attention": torch.cat(self.attention)[None], "embedding": self.embedding(features)}
-        if self.model.num_classes:
+        return {"attention": torch.cat(self.attention)[None]} | self.read_features(features)
+
+    def double(self):
+        """From here on all is computed in float64."""
+        self.model.double()
+
+    def read(self, tokens, mean_of_all):
+        """What the head makes of a block's output, or of the mean of all its tokens."""
+        model = self.model
+        if not mean_of_all:
+            return self.read_features(model.norm(tokens))
+        pooled = model.fc_norm(model.norm(tokens.mean(dim=1)))
+        said = {"embedding": pooled}
+        if hasattr(model, "head_dist"):
+            said["logits"] = (model.head(pooled) + model.head_dist(pooled)) / 2
+        elif self.has_logits:
+            said["logits"] = model.head(pooled)
+        return said
+
+    def read_features(self, features):
+        said = {"embedding": self.embedding(features)}
+        if self.has_logits:
             said["logits"] = self.model.forward_head(features)
         return said
 

@@ -11,18 +11,32 @@ class Trace:
     def __init__(self):
         self.tokens = []  # each block was given, [1][n][d]
         self.context = []  # each block's heads gave, [1][n][d]
+        self.attention = []  # each block's, [1][n_heads][n][n]
+        self.normed = []  # each block's first norm gave, [1][n][d]
+        self.outputs = []  # each block gave, [1][n][d]
 
     def clear(self):
-        self.tokens.clear()
-        self.context.clear()
+        for tensors in vars(self).values():
+            tensors.clear()
 
     def watch(self, blocks, projections):
-        """Follows blocks and the linear layers behind their heads."""
+        """Follows blocks, their first norms and the linear layers behind their heads."""
         for modules, tensors in ((blocks, self.tokens), (projections, self.context)):
             for module in modules:
                 module.register_forward_pre_hook(
                     lambda module, args, kwargs, tensors=tensors: tensors.append(
                         args[0] if args else kwargs["hidden_states"]), with_kwargs=True)
+        for modules, tensors in ((blocks, self.outputs), (map(first_norm, blocks), self.normed)):
+            for module in modules:
+                module.register_forward_hook(
+                    lambda module, args, output, tensors=tensors: tensors.append(
+                        output[0] if isinstance(output, tuple) else output))
+
+
+def first_norm(block):
+    """The norm before the attention."""
+    names = ("norm1", "layer_norm1", "layernorm_before")
+    return next(getattr(block, name) for name in names if hasattr(block, name))
 
 
 def gradients_of(target, tensors, n_layers):
