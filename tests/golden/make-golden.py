@@ -16,6 +16,7 @@ import torch
 import transformers
 
 import gradients
+import methods
 import reference
 import cases_hf
 import cases_other
@@ -69,9 +70,22 @@ def make_case(name, pictures, seed):
             pixels = reference.make_pixels(runner, pictures, picture, fit, size)
             pixels = reference.normalise(pixels, runner.mean, runner.std)
             answers.inputs[i]["gradients"] = gradients.answer(runner, answers, pixels, i == 0)
+    if name not in WITHOUT_GRADIENTS:
+        add_methods(runner, pictures, answers)
     facts = {"path": model_path(model), "n_prefix": runner.n_prefix, "mean": list(runner.mean),
              "std": list(runner.std)}
     answers.write(directory, facts)
+
+
+def add_methods(runner, pictures, answers):
+    """Last of all: from here on the runner computes in float64."""
+    runner.double()
+    for i, entry in enumerate(answers.inputs):
+        if "temperature" in entry:
+            pixels = reference.make_pixels(runner, pictures, entry["picture"], entry["fit"],
+                                           entry["size"])
+            pixels = reference.normalise(pixels, runner.mean, runner.std)
+            entry["methods"] = methods.answer(runner, answers, pixels, entry["temperature"], i == 0)
 
 
 def model_path(model):
