@@ -30,7 +30,6 @@ plan_blocks (Planner *planner)
   const VtrArch *arch = planner->arch;
   const guint32 b = plan->batch, n = plan->n_tokens, d = arch->hidden_size;
 
-  PLAN (context, b, n, d);
   PLAN (middle, b, n, d);
   PLAN (d_tokens, b, n, d);
   PLAN (d_normed, b, n, d);
@@ -46,21 +45,28 @@ plan_blocks (Planner *planner)
                                                           arch->n_heads, n, planner->error);
 }
 
-/* Tokens of every layer; d_context of each that is kept, and one for the others. */
+/* Tokens, context and log-sum-exp of every layer; d_context of each that is kept, and one for the
+ * others. */
 static void
 plan_layers (Planner *planner)
 {
-  const VtrPlan *plan = planner->plan;
+  VtrPlan *plan = planner->plan;
   VtrBackwardPlan *backward = planner->backward;
   const VtrTensor *shared = NULL;
+  const guint32 lse_shape[] = { plan->batch, planner->arch->n_heads, plan->n_tokens };
   const guint32 shape[] = { plan->batch, plan->n_tokens, planner->arch->hidden_size };
 
   for (guint layer = backward->first_layer; layer < planner->arch->n_layers; layer++)
     {
       g_autofree char *input = g_strdup_printf ("layer%02u.input", layer);
+      g_autofree char *context = g_strdup_printf ("layer%02u.context", layer);
+      g_autofree char *lse = g_strdup_printf ("layer%02u.lse", layer);
       g_autofree char *d_context = g_strdup_printf ("layer%02u.d_context", layer);
 
       plan_tensor (planner, &backward->inputs[layer], input, G_N_ELEMENTS (shape), shape);
+      plan_tensor (planner, &backward->contexts[layer], context, G_N_ELEMENTS (shape), shape);
+      if (!plan->keep[layer])
+        plan_tensor (planner, &plan->lse[layer], lse, G_N_ELEMENTS (lse_shape), lse_shape);
       if (!plan->keep[layer] && shared != NULL)
         {
           backward->d_context[layer] = *shared;
@@ -112,6 +118,7 @@ vtr_plan_add_backward (VtrPlan *self, VtrModel *model, guint first_layer, GError
   self->backward = g_new0 (VtrBackwardPlan, 1);
   self->backward->first_layer = first_layer;
   self->backward->inputs = g_new0 (VtrTensor, arch->n_layers);
+  self->backward->contexts = g_new0 (VtrTensor, arch->n_layers);
   self->backward->d_context = g_new0 (VtrTensor, arch->n_layers);
 
   Planner planner = {
@@ -133,6 +140,7 @@ vtr_backward_plan_free (VtrBackwardPlan *self)
   if (self == NULL)
     return;
   g_free (self->inputs);
+  g_free (self->contexts);
   g_free (self->d_context);
   g_free (self);
 }

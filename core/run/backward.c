@@ -150,8 +150,8 @@ enter (Backward *self, GError **error)
 
 /* ---- a block ---- */
 
-/* What the forward pass has left of a block's attention, computed again: qkv where it is not kept,
- * context, the tokens after it. */
+/* What the forward pass has not left of a block's attention, computed again: qkv where it is not
+ * kept, the tokens after it. */
 static gboolean
 attend_again (Backward *self, guint layer, GError **error)
 {
@@ -174,10 +174,8 @@ attend_again (Backward *self, guint layer, GError **error)
        (vtr_tensor_exists (&plan->rope) && !vtr_op_rope (self->stream, qkv, &plan->rope, error))))
     return FALSE;
 
-  return vtr_op_attention (self->stream, qkv, self->attention_scale, &buffers->context,
-                           &plan->lse[layer], error) &&
-         vtr_stream_copy (self->stream, input, &buffers->middle, error) &&
-         vtr_linear (self->stream, &block->proj, &buffers->context, flags, VTR_ACTIVATION_NONE,
+  return vtr_stream_copy (self->stream, input, &buffers->middle, error) &&
+         vtr_linear (self->stream, &block->proj, &buffers->contexts[layer], flags, VTR_ACTIVATION_NONE,
                      &buffers->middle, error);
 }
 
@@ -272,7 +270,7 @@ attend_back (Backward *self, guint layer, GError **error)
   const VtrTensor flat = vtr_flatten_qkv (d_qkv);
 
   if (!vtr_op_attention_backward (self->stream, &plan->qkv[layer], &plan->lse[layer],
-                                  self->attention_scale, &buffers->context,
+                                  self->attention_scale, &buffers->contexts[layer],
                                   &buffers->d_context[layer], &buffers->rows, d_qkv, error))
     return FALSE;
   if (vtr_tensor_exists (&buffers->rope) &&

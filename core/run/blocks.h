@@ -62,6 +62,13 @@ vtr_linear (VtrStream *stream,
                         error);
 }
 
+/* Whether a gradient may go into a block. */
+static inline gboolean
+vtr_plan_goes_back (const VtrPlan *plan, guint layer)
+{
+  return plan->backward != NULL && layer >= plan->backward->first_layer;
+}
+
 /* The tokens that a block gave. */
 static inline const VtrTensor *
 vtr_plan_get_output (const VtrPlan *plan, const VtrArch *arch, guint layer)

@@ -75,10 +75,12 @@ attend (Forward *self, guint layer, GError **error)
   if (vtr_tensor_exists (&plan->rope) && !vtr_op_rope (self->stream, qkv, &plan->rope, error))
     return FALSE;
 
-  /* The normed tokens have been used: the context takes their place. */
-  return vtr_op_attention (self->stream, qkv, self->attention_scale, &plan->normed,
+  /* The normed tokens have been used: the context takes their place, unless the way back wants it. */
+  const VtrTensor *context = vtr_plan_goes_back (plan, layer) ? &plan->backward->contexts[layer]
+                                                              : &plan->normed;
+  return vtr_op_attention (self->stream, qkv, self->attention_scale, context,
                            &plan->lse[layer], error) &&
-         vtr_linear (self->stream, &block->proj, &plan->normed, flags, VTR_ACTIVATION_NONE,
+         vtr_linear (self->stream, &block->proj, context, flags, VTR_ACTIVATION_NONE,
                      &plan->tokens, error);
 }
 
@@ -241,7 +243,7 @@ keep_input (Forward *self, guint layer, GError **error)
 {
   const VtrPlan *plan = self->plan;
 
-  if (plan->backward == NULL || !vtr_tensor_exists (&plan->backward->inputs[layer]))
+  if (!vtr_plan_goes_back (plan, layer))
     return TRUE;
   return vtr_stream_copy (self->stream, &plan->tokens, &plan->backward->inputs[layer], error);
 }

@@ -70,18 +70,18 @@ vtr_tensor_exists (const VtrTensor *tensor)
 
 /*
  * VtrBackwardPlan: the buffers of a run that only the way back needs, f32.  The tokens that each
- * block was given are kept; all else of a block is computed again from them when the gradient gets
- * there.  So a layer on the way takes [b][n][d], a kept one as much again for d_context, and all
- * layers together 7 such buffers and a chunk of hidden tokens.
+ * block was given and what its heads gave are kept; all else of a block is computed again from them
+ * when the gradient gets there.  So a layer on the way takes 2 of [b][n][d], a kept one as much
+ * again for d_context, and all layers together 6 such buffers and a chunk of hidden tokens.
  */
 typedef struct
 {
   guint first_layer; /* the lowest block the gradient can reach */
-  VtrTensor *inputs; /* [n_layers] of [b][n][d], n_dims 0 below first_layer */
+  VtrTensor *inputs;   /* [n_layers] of [b][n][d], n_dims 0 below first_layer */
+  VtrTensor *contexts; /* likewise: what the heads gave */
   VtrTensor
       *d_context;     /* [n_layers] of [b][n][d]: gradient of what the heads gave; a buffer of its
                        * own where the layer is kept, else one for all; n_dims 0 below first_layer */
-  VtrTensor context;  /* [b][n][d]: what the heads gave */
   VtrTensor middle;   /* [b][n][d]: the residual stream between attention and MLP */
   VtrTensor d_tokens; /* [b][n][d]: gradient of the residual stream */
   VtrTensor d_normed; /* [b][n][d]: of what a norm gave; before that, of what a layer scale got */
