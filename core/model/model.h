@@ -20,7 +20,8 @@
  *   store.h  store.c      named tensors of a checkpoint, whatever its format; store-open.c,
  * shards.c format-safetensors.c  format-npz.c  format-onnx.c   one reader each, one fuzz target
  * each onnx-nodes.c  wire.c  what an ONNX graph says of its tensors; protocol buffers save-config.c
- * save-weights.c   a model as transformers would have saved it
+ * save-weights.c   a model as transformers would have saved it; save-safetensors.c  the file's
+ * header
  */
 #include "model/arch.h"
 

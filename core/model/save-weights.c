@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "model/private.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 /* One tensor of the file to be written. */
@@ -11,7 +10,7 @@ typedef struct
   const VtrStored *stored;
   gboolean is_bias;
   char *name;
-  guint64 shape[4]; /* slowest first */
+  guint64 shape[VTR_SAFETENSOR_MAX_DIMS]; /* slowest first */
   guint n_dims;
 } Item;
 
@@ -91,59 +90,21 @@ list_items (VtrModel *self)
   return items;
 }
 
-static void
-add_numbers (JsonBuilder *builder, const char *key, const guint64 *numbers, guint n)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < n; i++)
-    json_builder_add_int_value (builder, (gint64) numbers[i]);
-  json_builder_end_array (builder);
-}
-
-static void
-add_metadata (JsonBuilder *builder, VtrModel *self)
-{
-  g_autofree char *origin = g_path_get_basename (self->path);
-
-  json_builder_set_member_name (builder, "__metadata__");
-  json_builder_begin_object (builder);
-  json_builder_set_member_name (builder, "format");
-  json_builder_add_string_value (builder, "pt");
-  json_builder_set_member_name (builder, "origin");
-  json_builder_add_string_value (builder, origin);
-  json_builder_end_object (builder);
-}
-
-static char *
+static GBytes *
 make_header (VtrModel *self, GArray *items)
 {
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  guint64 offsets[2] = { 0, 0 };
+  g_autofree char *origin = g_path_get_basename (self->path);
+  const char *const notes[] = { "format", "pt", "origin", origin, NULL };
+  g_autofree VtrSafetensor *tensors = g_new0 (VtrSafetensor, items->len);
 
-  json_builder_begin_object (builder);
-  add_metadata (builder, self);
   for (guint i = 0; i < items->len; i++)
     {
       const Item *item = &g_array_index (items, Item, i);
-
-      offsets[0] = offsets[1];
-      offsets[1] += item->stored->n_values * sizeof (float);
-      json_builder_set_member_name (builder, item->name);
-      json_builder_begin_object (builder);
-      json_builder_set_member_name (builder, "dtype");
-      json_builder_add_string_value (builder, "F32");
-      add_numbers (builder, "shape", item->shape, item->n_dims);
-      add_numbers (builder, "data_offsets", offsets, 2);
-      json_builder_end_object (builder);
+      tensors[i].name = item->name;
+      tensors[i].n_dims = item->n_dims;
+      memcpy (tensors[i].shape, item->shape, sizeof item->shape);
     }
-  json_builder_end_object (builder);
-
-  /* Spaces at the end align the tensors to 8 bytes. */
-  g_autoptr (JsonNode) root = json_builder_get_root (builder);
-  g_autofree char *text = json_to_string (root, FALSE);
-  const int pad = (int) (-strlen (text) & 7);
-  return g_strdup_printf ("%s%*s", text, pad, "");
+  return vtr_safetensors_make_header (notes, tensors, items->len);
 }
 
 static gboolean
@@ -199,10 +160,9 @@ vtr_model_save_weights (VtrModel *self,
 {
   g_autoptr (GFile) file = g_file_new_for_path (path);
   g_autoptr (GArray) items = list_items (self);
-  g_autofree char *header = make_header (self, items);
+  g_autoptr (GBytes) header = make_header (self, items);
   g_autoptr (GError) why = NULL;
   GCancellable *cancellable = progress != NULL ? progress->cancellable : NULL;
-  const guint64 n_header = GUINT64_TO_LE ((guint64) strlen (header));
   g_autoptr (GFileOutputStream) stream =
       g_file_create (file, G_FILE_CREATE_NONE, cancellable, &why);
 
@@ -212,8 +172,8 @@ vtr_model_save_weights (VtrModel *self,
       return FALSE;
     }
   GOutputStream *out = G_OUTPUT_STREAM (stream);
-  if (!write_all (out, &n_header, sizeof n_header, cancellable, path, error) ||
-      !write_all (out, header, strlen (header), cancellable, path, error) ||
+  if (!write_all (out, g_bytes_get_data (header, NULL), g_bytes_get_size (header), cancellable,
+                  path, error) ||
       !write_items (self, items, out, path, progress, error))
     return FALSE;
   if (g_output_stream_close (out, cancellable, &why))

@@ -72,6 +72,21 @@ VtrStore *vtr_store_from_safetensors (GBytes *bytes, const char *label, GError *
 VtrStore *vtr_store_from_npz (GBytes *bytes, const char *label, GError **error);
 VtrStore *vtr_store_from_onnx (GBytes *bytes, const char *label, GError **error);
 
+/* A tensor of a safetensors file that is to be written, F32. */
+#define VTR_SAFETENSOR_MAX_DIMS 4
+typedef struct
+{
+  const char *name;
+  guint n_dims;
+  guint64 shape[VTR_SAFETENSOR_MAX_DIMS]; /* slowest first */
+} VtrSafetensor;
+
+/* save-safetensors.c: what such a file has before the numbers of @tensors, one after the other.
+ * @notes: key, value, key, value, …, NULL. */
+GBytes *vtr_safetensors_make_header (const char *const *notes,
+                                     const VtrSafetensor *tensors,
+                                     guint n_tensors);
+
 /* Keys of vtr_store_get_note () that an ONNX graph answers: how its attention splits tokens. */
 #define VTR_NOTE_N_HEADS "n_heads"
 #define VTR_NOTE_HEAD_SIZE "head_size"
