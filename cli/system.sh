@@ -107,6 +107,7 @@ build_needs ()
   need 'JSON-GLib 1.6 or newer' libjson-glib-dev has_library 'json-glib-1.0 >= 1.6'
   need 'libpng 1.6' libpng-dev has_library 'libpng >= 1.6'
   need 'gdk-pixbuf 2.42 or newer' libgdk-pixbuf-2.0-dev has_library 'gdk-pixbuf-2.0 >= 2.42'
+  need 'libLBFGS' liblbfgs-dev has_header lbfgs.h
   need 'libzip 1.7 or newer' libzip-dev has_library 'libzip >= 1.7'
   is_x86_64 || want 'OpenBLAS, for the device "cpu"' libopenblas-dev has_library openblas
   need 'Vulkan headers and loader, 1.3.239 or newer' libvulkan-dev has_library 'vulkan >= 1.3.239'

@@ -116,3 +116,6 @@ guint vtr_arch_n_prefix (const VtrArch *self);
 
 /* Numbers in the embedding, which is what a head sees. */
 guint vtr_arch_n_features (const VtrArch *self);
+
+/* "cls", "mean", "cls-and-mean", "cls-and-distillation" */
+const char *vtr_head_pool_get_name (VtrHeadPool pool);

@@ -23,6 +23,12 @@ static const char *const pool_names[] = {
   [VTR_HEAD_POOL_CLS_AND_DISTILLATION] = "cls-and-distillation",
 };
 
+const char *
+vtr_head_pool_get_name (VtrHeadPool pool)
+{
+  return pool_names[pool];
+}
+
 static const char *const filter_names[] = {
   [VTR_FILTER_NEAREST] = "nearest", [VTR_FILTER_BILINEAR] = "bilinear",
   [VTR_FILTER_BICUBIC] = "bicubic", [VTR_FILTER_LANCZOS] = "lanczos",
@@ -85,7 +91,7 @@ describe_arch (JsonBuilder *builder, const VtrArch *arch)
     vtr_json_add_double (builder, "rope_theta", arch->rope_theta);
   vtr_json_add_int (builder, "n_classes", arch->n_classes);
   if (arch->n_classes > 0)
-    vtr_json_add_text (builder, "head_pool", pool_names[arch->head_pool]);
+    vtr_json_add_text (builder, "head_pool", vtr_head_pool_get_name (arch->head_pool));
   if (arch->projection_size > 0)
     vtr_json_add_int (builder, "projection_size", arch->projection_size);
 }
@@ -135,6 +141,7 @@ vtr_model_describe (VtrModel *self)
   describe_origin (builder, self);
   describe_arch (builder, &self->found.arch);
   describe_labels (builder, self->found.labels);
+  vtr_head_describe (builder, self);
   describe_preprocess (builder, &self->found.arch.preprocess);
   vtr_json_add_text (builder, "licence", self->found.licence);
   vtr_json_add_text (builder, "hash", vtr_model_get_hash (self));

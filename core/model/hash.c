@@ -78,6 +78,8 @@ vtr_model_get_hash (VtrModel *self)
 {
   g_return_val_if_fail (VTR_IS_MODEL (self), NULL);
 
+  if (self->base != NULL)
+    return vtr_model_get_hash (self->base);
   g_mutex_lock (&self->lock);
   if (self->hash == NULL)
     self->hash = find_or_compute_hash (self);

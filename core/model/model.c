@@ -12,8 +12,13 @@ vtr_model_finalize (GObject *object)
 {
   VtrModel *self = (VtrModel *) object;
 
-  vtr_detection_clear (&self->found);
-  vtr_store_unref (self->store);
+  if (self->base == NULL)
+    {
+      vtr_detection_clear (&self->found);
+      vtr_store_unref (self->store);
+    }
+  g_clear_object (&self->base);
+  g_clear_pointer (&self->head, vtr_head_unref);
   g_clear_pointer (&self->files, g_ptr_array_unref);
   g_clear_pointer (&self->stamp, g_free);
   g_free (self->path);

@@ -10,6 +10,7 @@
  *   install.c  import.c   installed models: find, list; import
  *   weights.c             tensors by role, in one canonical layout, as f32
  *   positions.c           position tables and RoPE for any grid
+ *   head.h                a classifier head beside the checkpoint; derive.c puts it in
  *
  *   families.h  families.c  naming.c   tables: families, their defaults, their tensors' names
  *   config.h  config.c    JSON with bounds and types; config-hf.c, config-timm.c and

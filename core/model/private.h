@@ -3,6 +3,7 @@
 
 /* VtrModel from inside; only for files of this layer and their tests. */
 #include "model/detect.h"
+#include "model/head.h"
 #include "model/model.h"
 
 #define VTR_IS_MODEL(self) (G_TYPE_CHECK_INSTANCE_TYPE ((self), VTR_TYPE_MODEL))
@@ -17,6 +18,8 @@ struct _VtrModel
   VtrDetection found;
   GPtrArray *files; /* paths that the checkpoint consists of */
   char *stamp;      /* of the files when they were opened; may be NULL */
+  VtrModel *base; /* derive.c: owns store and what is found, all but its labels; NULL: it is self */
+  VtrHead *head;  /* in the place of the checkpoint's own; NULL: none was given */
 
   GMutex lock;
   char *hash; /* NULL until asked for; under lock */

@@ -84,6 +84,12 @@ choose_parts (const VtrParts *parts, VtrWeight weight, guint layer, VtrPart out[
   return recipes[weight].n_parts;
 }
 
+static gboolean
+is_head (VtrWeight weight)
+{
+  return weight == VTR_WEIGHT_HEAD || weight == VTR_WEIGHT_HEAD_BIAS;
+}
+
 gboolean
 vtr_model_has_weight (VtrModel *self, VtrWeight weight)
 {
@@ -91,6 +97,9 @@ vtr_model_has_weight (VtrModel *self, VtrWeight weight)
   VtrPart parts[3];
   const guint n = choose_parts (found->parts, weight, 0, parts);
 
+  /* A head that was given, or taken away: derive.c. */
+  if (is_head (weight) && (self->head != NULL || found->arch.n_classes == 0))
+    return self->head != NULL;
   if ((weight == VTR_WEIGHT_FINAL_NORM && !found->arch.final_norm) ||
       (weight == VTR_WEIGHT_PRE_NORM && !found->arch.pre_norm) ||
       ((weight == VTR_WEIGHT_HEAD_DISTILLATION || weight == VTR_WEIGHT_HEAD_DISTILLATION_BIAS) &&
@@ -122,7 +131,7 @@ vtr_model_get_weight_size (VtrModel *self, VtrWeight weight)
     case VTR_WEIGHT_NORM2:
       return 2 * d;
     case VTR_WEIGHT_HEAD:
-      return arch->n_classes * (arch->head_pool == VTR_HEAD_POOL_CLS_AND_MEAN ? 2 * d : d);
+      return arch->n_classes * (gsize) vtr_arch_n_features (arch);
     case VTR_WEIGHT_HEAD_DISTILLATION:
       return arch->n_classes * d;
     case VTR_WEIGHT_HEAD_BIAS:
@@ -272,6 +281,12 @@ vtr_model_read_weight (VtrModel *self, VtrWeight weight, guint layer, float *out
       choose_parts (self->found.parts, weight, is_per_layer (weight) ? layer : 0, parts);
   gsize at = 0;
 
+  if (is_head (weight) && self->head != NULL)
+    {
+      memcpy (out, weight == VTR_WEIGHT_HEAD ? self->head->weight : self->head->bias,
+              size * sizeof *out);
+      return TRUE;
+    }
   /* What is absent: a bias adds nothing, a layer scale changes nothing. */
   const float neutral = weight == VTR_WEIGHT_SCALE1 || weight == VTR_WEIGHT_SCALE2 ? 1.0f : 0.0f;
   for (gsize i = 0; i < size; i++)

@@ -14,6 +14,18 @@ struct _VtrInput
 
 VTR_DEFINE_BOXED_TYPE (VtrInput, vtr_input)
 
+const char *
+vtr_fit_name (VtrFit fit)
+{
+  static const char *const names[] = {
+    [VTR_FIT_COVER] = "cover",
+    [VTR_FIT_TRAIN] = "train",
+    [VTR_FIT_STRETCH] = "stretch",
+  };
+
+  return names[fit];
+}
+
 /* The value of each byte of each channel, in the precision of NumPy's steps in transformers. */
 static void
 fill_table (float table[3][256], const VtrPreprocess *how)

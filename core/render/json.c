@@ -2,6 +2,7 @@
 
 /* STEM.json; docs/formats.md has the schema. */
 #include "base/json.h"
+#include "model/head.h"
 #include "render/render.h"
 
 #include <math.h>
@@ -48,6 +49,7 @@ add_model (JsonBuilder *json, VtrModel *model)
   vtr_json_add_int (json, "n_heads", vtr_model_get_n_heads (model));
   vtr_json_add_int (json, "n_prefix_tokens", vtr_model_get_n_prefix_tokens (model));
   vtr_json_add_int (json, "patch_size", vtr_model_get_patch_size (model));
+  vtr_head_describe (json, model);
   json_builder_end_object (json);
 }
 

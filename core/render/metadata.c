@@ -3,18 +3,6 @@
 
 #include <math.h>
 
-const char *
-vtr_fit_name (VtrFit fit)
-{
-  static const char *const names[] = {
-    [VTR_FIT_COVER] = "cover",
-    [VTR_FIT_TRAIN] = "train",
-    [VTR_FIT_STRETCH] = "stretch",
-  };
-
-  return names[fit];
-}
-
 /* Ascending numbers as "0,3-5". */
 static char *
 format_list (const guint *numbers, guint n)
@@ -143,6 +131,8 @@ vtr_metadata_new (const VtrExplanation *explanation,
   take_entry (entries, "method", g_strdup (vtr_method_get_name (method)));
   take_entry (entries, "model", g_strdup (vtr_model_get_name (model)));
   take_entry (entries, "hash", g_strdup (vtr_model_get_hash (model)));
+  if (vtr_model_get_head (model) != NULL)
+    take_entry (entries, "model-head", g_strdup (vtr_head_get_hash (vtr_model_get_head (model))));
   take_entry (entries, "layer", vtr_metadata_format_layer (explanation, map));
   take_entry (entries, "head", vtr_metadata_format_head (explanation, map));
   take_entry (entries, "query", vtr_metadata_format_query (explanation));

@@ -101,7 +101,6 @@ char *vtr_metadata_format_head (const VtrExplanation *explanation, const VtrMap 
 
 /* Whose attention it is: "cls", "mean" or "X,Y"; g_free () it. */
 char *vtr_metadata_format_query (const VtrExplanation *explanation);
-const char *vtr_fit_name (VtrFit fit);
 
 /* ---- json.c ---- */
 

@@ -47,7 +47,7 @@ typedef struct
   VtrTensor pre_norm;   /* [2][d] */
   VtrTensor final_norm; /* [2][d] */
   VtrLinear pre_logits; /* d → d */
-  VtrLinear head;       /* d or 2d → n_classes */
+  VtrLinear head;       /* d, 2d or projection_size → n_classes */
   VtrLinear head_distillation;
   VtrLinear projection;    /* d → projection_size */
   VtrBlockWeights *blocks; /* [n_layers] */

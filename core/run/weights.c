@@ -11,7 +11,7 @@ typedef enum
   WIDTH_F,     /* into fc2 */
   WIDTH_FC1,   /* out of fc1: f, or 2f for SwiGLU */
   WIDTH_PATCH, /* 3·patch² */
-  WIDTH_POOLED,
+  WIDTH_FEATURES,
   WIDTH_CLASSES,
   WIDTH_PROJECTION,
 } Width;
@@ -33,8 +33,8 @@ width_of (const VtrArch *arch, Width width)
       return arch->act == VTR_ACT_SWIGLU ? 2 * arch->mlp_size : arch->mlp_size;
     case WIDTH_PATCH:
       return 3 * arch->patch_size * arch->patch_size;
-    case WIDTH_POOLED:
-      return arch->head_pool == VTR_HEAD_POOL_CLS_AND_MEAN ? 2 * d : d;
+    case WIDTH_FEATURES:
+      return vtr_arch_n_features (arch);
     case WIDTH_CLASSES:
       return arch->n_classes;
     case WIDTH_PROJECTION:
@@ -89,7 +89,7 @@ static const LinearRow model_linears[] = {
   { "pre_logits", MODEL (pre_logits), VTR_WEIGHT_PRE_LOGITS, VTR_WEIGHT_PRE_LOGITS_BIAS, NO_WEIGHT,
     WIDTH_D, WIDTH_D, FALSE },
   { "head", MODEL (head), VTR_WEIGHT_HEAD, VTR_WEIGHT_HEAD_BIAS, NO_WEIGHT, WIDTH_CLASSES,
-    WIDTH_POOLED, FALSE },
+    WIDTH_FEATURES, FALSE },
   { "head_distillation", MODEL (head_distillation), VTR_WEIGHT_HEAD_DISTILLATION,
     VTR_WEIGHT_HEAD_DISTILLATION_BIAS, NO_WEIGHT, WIDTH_CLASSES, WIDTH_D, FALSE },
   { "projection", MODEL (projection), VTR_WEIGHT_PROJECTION, NO_WEIGHT, NO_WEIGHT, WIDTH_PROJECTION,

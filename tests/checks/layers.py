@@ -18,6 +18,7 @@ BELOW = {
     "cpu": ["ops"],
     "model": ["base"],
     "preprocess": ["io", "model"],
+    "learn": ["preprocess"],
     "run": ["gpu", "cpu", "preprocess"],
     "explain": ["run"],
     "render": ["explain"],

@@ -61,6 +61,39 @@ def safetensors_files():
     yield "dtype-unused", safetensors({"a": tensor("BOOL", [24], 0, 24)}, FLOATS)
 
 
+# ---------------------------------------------------------------- heads
+
+HEAD = {"weight": tensor("F32", [2, 3], 0, 24), "bias": tensor("F32", [2], 24, 32)}
+
+
+def head(notes, tensors=HEAD, data=FLOATS + FLOATS[:8]):
+    return safetensors({"__metadata__": notes, **tensors}, data)
+
+
+def head_files():
+    notes = {"labels": '["cat", "dog"]', "features": "cls", "model": "small", "model_hash": "a" * 64,
+             "fit": "cover", "size": "0", "n_examples": "40", "n_folds": "5", "accuracy": "0.9",
+             "accuracy_deviation": "0.1", "accuracy_of_guessing": "0.5", "penalty": "0.01"}
+    single = {"weight": HEAD["weight"], "bias": tensor("F32", [1], 24, 28)}
+    yield "good", head(notes)
+    yield "good-without-notes", safetensors(HEAD, FLOATS + FLOATS[:8])
+    yield "numbers-wild", head(notes | {"size": "-1", "n_folds": "1e99", "accuracy": "nan",
+                                        "penalty": "0x"})
+    yield "labels-too-few", head(notes | {"labels": '["cat"]'})
+    yield "labels-no-list", head(notes | {"labels": "cat"})
+    yield "labels-nested", head(notes | {"labels": "[" * 200 + "]" * 200})
+    yield "labels-escape", head(notes | {"labels": '["cat"], "labels": {"4294967295": "dog"}'})
+    yield "labels-object", head(notes | {"labels": '{"1": "dog"}'})
+    yield "features-unknown", head(notes | {"features": "registers"})
+    yield "no-bias", head(notes, {"weight": HEAD["weight"]}, FLOATS)
+    yield "bias-short", head(notes, single, FLOATS + FLOATS[:4])
+    yield "weight-flat", head(notes, HEAD | {"weight": tensor("F32", [6], 0, 24)})
+    yield "weight-of-integers", head(notes, HEAD | {"weight": tensor("U32", [2, 3], 0, 24)})
+    yield "empty-classes", head(notes, {"weight": tensor("F32", [0, 3], 0, 0),
+                                        "bias": tensor("F32", [0], 0, 0)}, b"")
+    yield "not-a-number", head(notes, data=FLOATS + b"\0\0\xc0\x7f" * 2)
+
+
 # ---------------------------------------------------------------- npz
 
 def npy(header=None, data=FLOATS, version=1, magic=b"\x93NUMPY"):
@@ -328,6 +361,7 @@ def container_files():
 FORMATS = {
     "container": container_files,
     "safetensors": safetensors_files,
+    "head": head_files,
     "npz": npz_files,
     "onnx": onnx_files,
     "config": config_files,

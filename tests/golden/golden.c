@@ -9,6 +9,18 @@ find_file (const char *first, const char *second)
   return g_test_build_filename (G_TEST_DIST, first, second, NULL);
 }
 
+/* The model with the head in a file of the case; NULL on failure. */
+static void
+give_head (GoldenCase *self, GError **error)
+{
+  g_autofree char *path =
+      g_build_filename (self->directory, json_object_get_string_member (self->facts, "head"), NULL);
+  g_autoptr (VtrModel) headless = self->model;
+  g_autoptr (VtrHead) head = vtr_head_load (path, error);
+
+  self->model = head != NULL ? vtr_model_with_head (headless, head, error) : NULL;
+}
+
 GoldenCase *
 golden_case_open (const char *name)
 {
@@ -30,6 +42,8 @@ golden_case_open (const char *name)
   g_autofree char *path =
       g_build_filename (self->directory, json_object_get_string_member (self->facts, "path"), NULL);
   self->model = vtr_model_open (path, &error);
+  if (self->model != NULL && json_object_has_member (self->facts, "head"))
+    give_head (self, &error);
   if (self->model != NULL)
     return self;
   g_test_fail_printf ("%s", error->message);

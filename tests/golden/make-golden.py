@@ -18,12 +18,13 @@ import transformers
 import gradients
 import methods
 import reference
+import cases_head
 import cases_hf
 import cases_other
 import cases_timm  # after transformers, which must not see timm's dummy torchvision
 
 HERE = pathlib.Path(__file__).resolve().parent
-CASES = cases_hf.CASES | cases_timm.CASES | cases_other.CASES
+CASES = cases_hf.CASES | cases_timm.CASES | cases_other.CASES | cases_head.CASES
 
 # picture, fit, size
 FORWARD = [("square", "train", 0), ("landscape", "cover", 0), ("portrait", "cover", 26)]
@@ -47,6 +48,8 @@ def choose_inputs(name):
     """What to ask of a case: inputs with answers, and pictures of which only the pixels matter."""
     if name == "onnx":
         return FORWARD_ONNX, []
+    if name in cases_head.CASES:
+        return FORWARD[:2], []
     return FORWARD[:2] if name in FEWER else FORWARD, PIXELS
 
 
@@ -72,7 +75,10 @@ def make_case(name, pictures, seed):
             answers.inputs[i]["gradients"] = gradients.answer(runner, answers, pixels, i == 0)
     if name not in WITHOUT_GRADIENTS:
         add_methods(runner, pictures, answers)
-    facts = {"path": model_path(model), "n_prefix": runner.n_prefix, "mean": list(runner.mean),
+    path, head = model_path(model), {}
+    if name in cases_head.CASES:
+        path, head = runner.path, {"head": path}
+    facts = {"path": path, **head, "n_prefix": runner.n_prefix, "mean": list(runner.mean),
              "std": list(runner.std)}
     answers.write(directory, facts)
 

@@ -25,6 +25,7 @@
 #include <vitreous/vtr-verify.h>
 #include <vitreous/vtr-model.h>
 #include <vitreous/vtr-input.h>
+#include <vitreous/vtr-head.h>
 #include <vitreous/vtr-target.h>
 #include <vitreous/vtr-method.h>
 #include <vitreous/vtr-map.h>

@@ -123,6 +123,43 @@ guint vtr_model_get_n_classes (VtrModel *self);
 VTR_AVAILABLE_IN_0_1
 const char *vtr_model_get_label (VtrModel *self, guint class_index);
 
+/**
+ * vtr_model_with_features:
+ * @self: a model
+ * @features: (nullable): what becomes of the tokens of the last block: "cls", "mean" (of the
+ *   patches) or "cls-and-mean"; %NULL for what a head of the checkpoint sees
+ * @error: return location
+ *
+ * Returns: (transfer full): the same weights as a model without a head, whose embedding is those
+ *   features
+ */
+VTR_AVAILABLE_IN_0_1
+VtrModel *vtr_model_with_features (VtrModel *self, const char *features, GError **error);
+
+/**
+ * vtr_model_with_head:
+ * @self: a model
+ * @head: a head for its features
+ * @error: return location
+ *
+ * Fails with %VTR_ERROR_UNSUPPORTED where the head is for features of another width.
+ *
+ * Returns: (transfer full): the same weights as a model with that head, and that head's labels, in
+ *   the place of its own
+ */
+VTR_AVAILABLE_IN_0_1
+VtrModel *vtr_model_with_head (VtrModel *self, VtrHead *head, GError **error);
+
+/* The head it was given by vtr_model_with_head (), or NULL; owned by @self. */
+VTR_AVAILABLE_IN_0_1
+VtrHead *vtr_model_get_head (VtrModel *self);
+
+/* What its embedding is: "cls", "mean" or "cls-and-mean"; how many numbers it has. */
+VTR_AVAILABLE_IN_0_1
+const char *vtr_model_get_features (VtrModel *self);
+VTR_AVAILABLE_IN_0_1
+guint vtr_model_get_n_features (VtrModel *self);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VtrModel, g_object_unref)
 
 G_END_DECLS

@@ -16,6 +16,7 @@ typedef struct _VtrSession VtrSession;
 typedef struct _VtrImage VtrImage;
 typedef struct _VtrInput VtrInput;
 typedef struct _VtrMap VtrMap;
+typedef struct _VtrHead VtrHead;
 typedef struct _VtrTarget VtrTarget;
 typedef struct _VtrExplanation VtrExplanation;
 
