@@ -13,6 +13,7 @@
 typedef struct
 {
   char *model;
+  char *head; /* NULL for the model's own */
   char *device;
   char *precision_text; /* NULL for f32 */
   VtrPrecision precision;
@@ -26,21 +27,12 @@ typedef struct
 } BenchOptions;
 
 static gboolean
-check_range (const char *option, int value, int min, int max, GError **error)
-{
-  if (value >= min && value <= max)
-    return TRUE;
-  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE, "--%s %d is out of range: it is %d to %d.",
-               option, value, min, max);
-  return FALSE;
-}
-
-static gboolean
 parse (BenchOptions *self, int argc, char **argv, GError **error)
 {
   /* clang-format off */
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &self->model, "Which model, as for explain.", "MODEL" },
+    { "head", 0, 0, G_OPTION_ARG_FILENAME, &self->head, "Which head, as for explain.", "FILE" },
     { "device", 0, 0, G_OPTION_ARG_STRING, &self->device, "Which device, as for explain.", "DEVICE" },
     { "precision", 0, 0, G_OPTION_ARG_STRING, &self->precision_text,
       "What numbers are stored as, as for explain.", "f32|f16" },
@@ -64,11 +56,11 @@ parse (BenchOptions *self, int argc, char **argv, GError **error)
   if (rest == NULL ||
       (self->precision_text != NULL &&
        !vtr_precision_parse (self->precision_text, &self->precision, error)) ||
-      !check_range ("size", self->size, 0, 65536, error) ||
-      !check_range ("rows", self->n_rows, 0, MAX_GRID, error) ||
-      !check_range ("columns", self->n_columns, 0, MAX_GRID, error) ||
-      !check_range ("batch", self->batch, 1, VTR_MAX_BATCH, error) ||
-      !check_range ("runs", self->n_runs, 1, MAX_RUNS, error))
+      !cli_check_range ("size", self->size, 0, 65536, error) ||
+      !cli_check_range ("rows", self->n_rows, 0, MAX_GRID, error) ||
+      !cli_check_range ("columns", self->n_columns, 0, MAX_GRID, error) ||
+      !cli_check_range ("batch", self->batch, 1, VTR_MAX_BATCH, error) ||
+      !cli_check_range ("runs", self->n_runs, 1, MAX_RUNS, error))
     return FALSE;
   if (self->n_rows > 0 && self->size > 0)
     {
@@ -212,7 +204,7 @@ measure (BenchOptions *options, GError **error)
 {
   g_autoptr (GCancellable) cancellable = cli_interrupt_watch ();
   g_autoptr (CliProgress) progress = cli_progress_new (options->json);
-  g_autoptr (VtrModel) model = cli_open_model (options->model, error);
+  g_autoptr (VtrModel) model = cli_open_model (options->model, options->head, error);
   if (model == NULL || !choose_grid (options, model, error))
     return FALSE;
 
@@ -247,6 +239,7 @@ cli_bench (int argc, char **argv)
   const gboolean ok = parse (&options, argc, argv, &error) && measure (&options, &error);
 
   g_free (options.model);
+  g_free (options.head);
   g_free (options.device);
   g_free (options.precision_text);
   return ok ? CLI_EXIT_DONE : cli_fail (error);

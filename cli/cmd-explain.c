@@ -4,9 +4,9 @@
 #include "inputs.h"
 #include "interrupt.h"
 #include "pipeline.h"
+#include "recipe.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const char *const status_names[] = {
   [CLI_PICTURE_OPEN] = "open",
@@ -15,14 +15,23 @@ static const char *const status_names[] = {
   [CLI_PICTURE_FAILED] = "failed",
 };
 
-static guint
-count (GPtrArray *pictures, CliPictureStatus status)
+static char **
+write_files (const CliPicture *picture, VtrExplanation *explanation, gpointer data, GError **error)
 {
-  guint n = 0;
+  const CliExplainOptions *options = data;
+  g_autofree char *folder = g_path_get_dirname (picture->stem);
+  g_auto (GStrv) command =
+      cli_recipe_new (options, vtr_explanation_get_model (explanation), picture->path);
+  g_autofree char *command_text = cli_recipe_to_text (command);
+  const VtrExportOptions export_options = {
+    .colormap = options->colormap,
+    .opacity = options->opacity,
+    .command = command_text,
+  };
 
-  for (guint i = 0; i < pictures->len; i++)
-    n += ((const CliPicture *) g_ptr_array_index (pictures, i))->status == status;
-  return n;
+  if (!cli_make_folder (folder, error))
+    return NULL;
+  return vtr_export (explanation, picture->stem, options->write, &export_options, error);
 }
 
 static void
@@ -87,36 +96,26 @@ print_json (GPtrArray *pictures,
   cli_print_json (builder);
 }
 
+/* A head that was made with another model may be used, but not unnoticed. */
 static void
-list_failures (GPtrArray *pictures)
+warn_of_mismatch (VtrModel *model)
 {
-  const guint n_failed = count (pictures, CLI_PICTURE_FAILED);
+  VtrHead *head = vtr_model_get_head (model);
+  g_autofree char *warning = head == NULL ? NULL : vtr_head_find_mismatch (head, model);
 
-  if (n_failed == 0)
-    return;
-  if (pictures->len > 1)
-    cli_say ("%u of %u pictures failed:", n_failed, pictures->len);
-  for (guint i = 0; i < pictures->len; i++)
-    {
-      const CliPicture *picture = g_ptr_array_index (pictures, i);
-      if (picture->status != CLI_PICTURE_FAILED)
-        continue;
-      if (strstr (picture->error->message, picture->path) != NULL)
-        cli_say ("%s", picture->error->message);
-      else
-        cli_say ("%s: %s", picture->path, picture->error->message);
-    }
+  if (warning != NULL)
+    cli_say ("%s", warning);
 }
 
 /* What the pipeline made of it, in words and as the code to end with. */
 static CliExit
 conclude (const CliExplainOptions *options, GPtrArray *pictures, const GError *error)
 {
-  const guint n_finished =
-      count (pictures, CLI_PICTURE_DONE) + count (pictures, CLI_PICTURE_SKIPPED);
-  const guint n_failed = count (pictures, CLI_PICTURE_FAILED);
+  const guint n_finished = cli_inputs_count (pictures, CLI_PICTURE_DONE) +
+                           cli_inputs_count (pictures, CLI_PICTURE_SKIPPED);
+  const guint n_failed = cli_inputs_count (pictures, CLI_PICTURE_FAILED);
 
-  list_failures (pictures);
+  cli_inputs_list_failures (pictures);
   if (error == NULL)
     return n_failed > 0 ? CLI_EXIT_FAILED : CLI_EXIT_DONE;
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -140,10 +139,12 @@ cli_explain (int argc, char **argv)
     return cli_fail (error);
 
   g_autoptr (GCancellable) cancellable = cli_interrupt_watch ();
-  g_autoptr (VtrModel) model = cli_open_model (options->model, &error);
+  g_autoptr (VtrModel) model = cli_open_model (options->model, options->head, &error);
   if (model == NULL)
     return cli_fail (error);
   const gboolean silent = options->quiet || options->json;
+  if (!silent)
+    warn_of_mismatch (model);
   g_autoptr (VtrDevice) device = cli_open_device (options->device, silent, &error);
   if (device == NULL || !cli_make_folder (options->output, &error))
     return cli_fail (error);
@@ -156,8 +157,9 @@ cli_explain (int argc, char **argv)
     .pictures = pictures,
     .device = device,
     .model = model,
+    .write = write_files,
     .finished = print_files,
-    .finished_data = options,
+    .data = options,
     .progress = progress,
     .cancellable = cancellable,
   };

@@ -79,13 +79,18 @@ CliExit
 cli_inspect (int argc, char **argv)
 {
   gboolean json = FALSE;
+  g_autofree char *head = NULL;
   const GOptionEntry entries[] = {
+    { "head", 0, 0, G_OPTION_ARG_FILENAME, &head,
+      "A classifier head that “vitreous head train” wrote, to be looked at with the model.",
+      "FILE" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Answer with one JSON document.", NULL },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) arguments = cli_parse (argc, argv, entries, 0, 1, &error);
-  g_autoptr (VtrModel) model = arguments == NULL ? NULL : cli_open_model (arguments[0], &error);
+  g_autoptr (VtrModel) model =
+      arguments == NULL ? NULL : cli_open_model (arguments[0], head, &error);
   if (model == NULL)
     return cli_fail (error);
 

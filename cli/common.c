@@ -62,6 +62,16 @@ cli_parse (int argc, char **argv, const GOptionEntry *entries, guint min, guint 
                                                                           : NULL;
 }
 
+gboolean
+cli_check_range (const char *option, int value, int min, int max, GError **error)
+{
+  if (value >= min && value <= max)
+    return TRUE;
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE, "--%s %d is out of range: it is %d to %d.",
+               option, value, min, max);
+  return FALSE;
+}
+
 CliExit
 cli_exit_for (const GError *error)
 {
@@ -189,8 +199,18 @@ cli_json_boolean (JsonBuilder *builder, const char *member, gboolean value)
   json_builder_add_boolean_value (builder, value);
 }
 
+/* @model with the head in the file @path.  Takes @model. */
+static VtrModel *
+give_head (VtrModel *model, const char *path, GError **error)
+{
+  g_autoptr (VtrModel) headless = model;
+  g_autoptr (VtrHead) head = vtr_head_load (path, error);
+
+  return head == NULL ? NULL : vtr_model_with_head (headless, head, error);
+}
+
 VtrModel *
-cli_open_model (const char *name, GError **error)
+cli_open_model (const char *name, const char *head, GError **error)
 {
   if (name == NULL)
     name = g_getenv ("VITREOUS_MODEL");
@@ -210,7 +230,8 @@ cli_open_model (const char *name, GError **error)
     }
 
   g_autofree char *path = vtr_model_find (name, error);
-  return path == NULL ? NULL : vtr_model_open (path, error);
+  VtrModel *model = path == NULL ? NULL : vtr_model_open (path, error);
+  return model == NULL || head == NULL ? model : give_head (model, head, error);
 }
 
 VtrDevice *

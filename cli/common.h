@@ -11,6 +11,7 @@
  *   table.c            columns of text
  *   progress.c         the progress bar
  *   interrupt.c        Ctrl-C
+ *   head-report.c      what `head train` says of its head
  *   explain-options.c  what may be said to `explain`
  *   method-options.c   what may be said about methods, from the library's tables
  *   recipe.c           the command line that makes a picture's files again
@@ -46,6 +47,7 @@ CliExit cli_models (int argc, char **argv);
 CliExit cli_import (int argc, char **argv);
 CliExit cli_devices (int argc, char **argv);
 CliExit cli_bench (int argc, char **argv);
+CliExit cli_head (int argc, char **argv);
 
 /* The command of that name, or NULL. */
 const CliCommand *cli_command_find (const char *name);
@@ -65,6 +67,9 @@ char **cli_parse (int argc,
                   guint min,
                   guint max,
                   GError **error);
+
+/* Fails with VTR_ERROR_USAGE where the value of an option is not @min to @max. */
+gboolean cli_check_range (const char *option, int value, int min, int max, GError **error);
 
 /* Says on stderr what went wrong; tells what to end with. */
 CliExit cli_fail (const GError *error);
@@ -88,8 +93,9 @@ void cli_json_integer (JsonBuilder *builder, const char *member, guint64 value);
 void cli_json_number (JsonBuilder *builder, const char *member, double value);
 void cli_json_boolean (JsonBuilder *builder, const char *member, gboolean value);
 
-/* Opens @name, else what VITREOUS_MODEL says, else the installed one. */
-VtrModel *cli_open_model (const char *name, GError **error);
+/* Opens @name, else what VITREOUS_MODEL says, else the installed one; with the head in the file
+ * @head, unless NULL. */
+VtrModel *cli_open_model (const char *name, const char *head, GError **error);
 
 /* Opens a device; unless @quiet, says so where it is a software driver. */
 VtrDevice *cli_open_device (const char *spec, gboolean quiet, GError **error);

@@ -9,6 +9,9 @@
 #define DEFAULT_OUTPUT "vitreous-out"
 #define DEFAULT_OPACITY 0.6
 
+/* The one that adds least to the forward pass. */
+#define LEAST_METHOD "raw"
+
 #define MAX_JOBS 256
 #define MAX_SIZE 16384
 
@@ -24,7 +27,7 @@ static const char *const fits[] = {
 /* Where GLib puts what the user wrote. */
 static struct
 {
-  char *model, *fit, *device, *precision, *colormap, *write, *output, *target;
+  char *model, *head, *fit, *device, *precision, *colormap, *write, *output, *target;
   int size, batch, jobs;
   double opacity;
   gboolean save_matrix, recursive, resume, json, quiet, score;
@@ -35,6 +38,8 @@ static const GOptionEntry entries[] = {
   { "model", 'm', 0, G_OPTION_ARG_FILENAME, &given.model,
     "A folder, a file or the name of an installed model. Default: what the environment variable "
     "VITREOUS_MODEL says, else the only model installed, else “starter”.", "MODEL" },
+  { "head", 0, 0, G_OPTION_ARG_FILENAME, &given.head,
+    "A classifier head that “vitreous head train” wrote, in the place of the model's own.", "FILE" },
   { "target", 0, 0, G_OPTION_ARG_STRING, &given.target,
     "What to explain, for the methods that explain an answer: a class by label, its first letters "
     "or its index; top1, top2, …; A-B: one class rather than another; A-rest: rather than all "
@@ -77,6 +82,10 @@ static const GOptionEntry entries[] = {
   { "score", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &given.score, NULL, NULL },
 };
 /* clang-format on */
+
+/* Those of the entries above that other commands which compute pictures have, too. */
+static const char *const of_computing[] = { "model", "fit",  "size", "device", "precision",
+                                            "batch", "jobs", "json", "quiet",  NULL };
 
 /*
  * The entries above, those of the methods between them, with the colormaps the library has.
@@ -171,19 +180,34 @@ check_not_yet (GError **error)
   return !given.score;
 }
 
+/* How pictures are computed, whatever is made of them. */
+static gboolean
+check_computing (CliExplainOptions *self, GError **error)
+{
+  if (!find_fit (self, error) ||
+      (given.precision != NULL &&
+       !vtr_precision_parse (given.precision, &self->precision, error)) ||
+      !check_count ("size", given.size, MAX_SIZE, &self->size, error) ||
+      !check_count ("batch", given.batch, VTR_MAX_BATCH, &self->batch, error) ||
+      !check_count ("jobs", given.jobs, MAX_JOBS, &self->jobs, error))
+    return FALSE;
+  if (self->jobs == 0)
+    self->jobs = MIN (g_get_num_processors (), MAX_JOBS);
+  self->model = given.model;
+  self->device = given.device;
+  self->json = given.json;
+  self->quiet = given.quiet;
+  return TRUE;
+}
+
 CliExplainOptions *
 cli_explain_options_new (int argc, char **argv, GError **error)
 {
   g_autoptr (CliExplainOptions) self = g_new0 (CliExplainOptions, 1);
 
   self->inputs = cli_parse (argc, argv, make_entries (), 1, G_MAXUINT, error);
-  if (self->inputs == NULL || !find_fit (self, error) || !check_looks (self, error) ||
-      !check_not_yet (error) ||
-      (given.precision != NULL &&
-       !vtr_precision_parse (given.precision, &self->precision, error)) ||
-      !check_count ("size", given.size, MAX_SIZE, &self->size, error) ||
-      !check_count ("batch", given.batch, VTR_MAX_BATCH, &self->batch, error) ||
-      !check_count ("jobs", given.jobs, MAX_JOBS, &self->jobs, error))
+  if (self->inputs == NULL || !check_computing (self, error) || !check_looks (self, error) ||
+      !check_not_yet (error))
     return NULL;
 
   self->target = given.target;
@@ -199,16 +223,30 @@ cli_explain_options_new (int argc, char **argv, GError **error)
       self->keep |= VTR_EXPLAIN_MATRIX;
       self->write |= VTR_EXPORT_NPZ;
     }
-  if (self->jobs == 0)
-    self->jobs = MIN (g_get_num_processors (), MAX_JOBS);
-  self->model = given.model;
-  self->device = given.device;
+  self->head = given.head;
   self->output = given.output == NULL ? DEFAULT_OUTPUT : given.output;
   self->recursive = given.recursive;
   self->resume = given.resume;
-  self->json = given.json;
-  self->quiet = given.quiet;
   return g_steal_pointer (&self);
+}
+
+CliExplainOptions *
+cli_explain_options_new_for (int argc, char **argv, const GOptionEntry *own, GError **error)
+{
+  g_autoptr (CliExplainOptions) self = g_new0 (CliExplainOptions, 1);
+  g_autoptr (GArray) all = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+
+  for (guint i = 0; own[i].long_name != NULL; i++)
+    g_array_append_val (all, own[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
+    if (g_strv_contains (of_computing, entries[i].long_name))
+      g_array_append_val (all, entries[i]);
+  self->inputs =
+      cli_parse (argc, argv, (const GOptionEntry *) (gpointer) all->data, 0, G_MAXUINT, error);
+  if (self->inputs == NULL || !check_computing (self, error))
+    return NULL;
+  self->method = vtr_method_new (LEAST_METHOD, error);
+  return self->method == NULL ? NULL : g_steal_pointer (&self);
 }
 
 void

@@ -8,6 +8,7 @@ typedef struct
 {
   char **inputs;
   char *model;  /* NULL for the installed one */
+  char *head;   /* NULL for the model's own */
   char *device; /* NULL for auto */
   VtrMethod *method;
   const char *target; /* as the user wrote it, NULL for top1 */
@@ -30,6 +31,11 @@ typedef struct
 
 /* Fails with VTR_ERROR_USAGE. */
 CliExplainOptions *cli_explain_options_new (int argc, char **argv, GError **error);
+
+/* The same of another command that computes pictures and writes none of explain's files: what may
+ * be said about computing, and its @own options; any number of arguments. */
+CliExplainOptions *
+cli_explain_options_new_for (int argc, char **argv, const GOptionEntry *own, GError **error);
 
 void cli_explain_options_free (CliExplainOptions *self);
 

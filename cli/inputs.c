@@ -221,6 +221,13 @@ choose_stems (Search *search, const char *output)
     }
 }
 
+static void
+number_pictures (Search *search)
+{
+  for (guint i = 0; i < search->pictures->len; i++)
+    ((CliPicture *) g_ptr_array_index (search->pictures, i))->index = i;
+}
+
 GPtrArray *
 cli_inputs_collect (char **arguments, gboolean recursive, const char *output)
 {
@@ -233,8 +240,72 @@ cli_inputs_collect (char **arguments, gboolean recursive, const char *output)
 
   for (guint i = 0; arguments[i] != NULL; i++)
     add_argument (&search, arguments[i]);
+  number_pictures (&search);
   choose_stems (&search, output);
   g_ptr_array_unref (search.names);
   g_free (search.output);
   return search.pictures;
+}
+
+GPtrArray *
+cli_inputs_collect_classes (const char *folder, GPtrArray *labels, GError **error)
+{
+  g_autoptr (GPtrArray) names = list_folder (folder, error);
+  if (names == NULL)
+    {
+      g_prefix_error (error, "%s: ", folder);
+      return NULL;
+    }
+
+  Search search = {
+    .pictures = g_ptr_array_new_with_free_func (picture_free),
+    .names = g_ptr_array_new_with_free_func (g_free),
+  };
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      const guint n_before = search.pictures->len;
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+
+      if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+        continue;
+      add_folder (&search, path, "");
+      for (guint k = n_before; k < search.pictures->len; k++)
+        ((CliPicture *) g_ptr_array_index (search.pictures, k))->class_index = labels->len;
+      g_ptr_array_add (labels, cli_name_to_text (name));
+    }
+  number_pictures (&search);
+  g_ptr_array_unref (search.names);
+  return search.pictures;
+}
+
+guint
+cli_inputs_count (GPtrArray *pictures, CliPictureStatus status)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < pictures->len; i++)
+    n += ((const CliPicture *) g_ptr_array_index (pictures, i))->status == status;
+  return n;
+}
+
+void
+cli_inputs_list_failures (GPtrArray *pictures)
+{
+  const guint n_failed = cli_inputs_count (pictures, CLI_PICTURE_FAILED);
+
+  if (n_failed == 0)
+    return;
+  if (pictures->len > 1)
+    cli_say ("%u of %u pictures failed:", n_failed, pictures->len);
+  for (guint i = 0; i < pictures->len; i++)
+    {
+      const CliPicture *picture = g_ptr_array_index (pictures, i);
+      if (picture->status != CLI_PICTURE_FAILED)
+        continue;
+      if (strstr (picture->error->message, picture->path) != NULL)
+        cli_say ("%s", picture->error->message);
+      else
+        cli_say ("%s: %s", picture->path, picture->error->message);
+    }
 }

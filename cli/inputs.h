@@ -15,7 +15,9 @@ typedef enum
 typedef struct
 {
   char *path;
-  char *stem; /* of its files, output folder included */
+  char *stem;        /* of its files, output folder included; NULL: none are written */
+  guint index;       /* among all of them */
+  guint class_index; /* of cli_inputs_collect_classes () */
   CliPictureStatus status;
   GError *error;
   char **files; /* written, or found by --resume */
@@ -37,6 +39,22 @@ typedef struct
  * Returns: (transfer full) (element-type CliPicture): the pictures, in order
  */
 GPtrArray *cli_inputs_collect (char **arguments, gboolean recursive, const char *output);
+
+/*
+ * cli_inputs_collect_classes:
+ * @folder: the folders in it are classes, the pictures in each are its examples
+ * @labels: (element-type utf8): the folders' names are added, in order
+ *
+ * Returns: (transfer full) (element-type CliPicture): the pictures, class by class; NULL where
+ *   @folder cannot be read
+ */
+GPtrArray *cli_inputs_collect_classes (const char *folder, GPtrArray *labels, GError **error);
+
+/* How many have that status. */
+guint cli_inputs_count (GPtrArray *pictures, CliPictureStatus status);
+
+/* Says on stderr which have failed and why. */
+void cli_inputs_list_failures (GPtrArray *pictures);
 
 /* The paths vtr_export() writes for a stem.  Transfer full. */
 char **cli_files_of (const char *stem, VtrExportFlags flags);

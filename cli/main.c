@@ -14,6 +14,9 @@ static const CliCommand commands[] = {
   { "models", "", "Lists the installed models.", cli_models },
   { "import", "FILE|DIR", "Installs a checkpoint under a name.", cli_import },
   { "devices", "", "Lists what can compute; verifies that it computes right.", cli_devices },
+  { "head", "train DIR",
+    "Makes a classifier head of pictures: in DIR there is a folder of examples for each class.",
+    cli_head },
   { "bench", "", "Measures how fast a model runs on a device.", cli_bench },
 };
 

@@ -3,7 +3,6 @@
 /* The threads that decode pictures and write files. */
 #include "pipeline-private.h"
 #include "common.h"
-#include "recipe.h"
 #include "resume.h"
 
 void
@@ -74,25 +73,6 @@ prepare (Pipeline *self, Item *item)
     }
 }
 
-static char **
-write_files (Pipeline *self, Item *item, GError **error)
-{
-  const CliExplainOptions *options = self->job->options;
-  g_autofree char *folder = g_path_get_dirname (item->picture->stem);
-  g_auto (GStrv) command = cli_recipe_new (options, self->job->model, item->picture->path);
-  g_autofree char *command_text = cli_recipe_to_text (command);
-  const VtrExportOptions export_options = {
-    .colormap = options->colormap,
-    .opacity = options->opacity,
-    .command = command_text,
-  };
-
-  if (!cli_make_folder (folder, error))
-    return NULL;
-  return vtr_export (item->explanation, item->picture->stem, options->write, &export_options,
-                     error);
-}
-
 static void
 write_out (Pipeline *self, Item *item)
 {
@@ -100,7 +80,8 @@ write_out (Pipeline *self, Item *item)
 
   if (g_cancellable_is_cancelled (self->job->cancellable))
     cli_pipeline_finish (self, item, CLI_PICTURE_OPEN, NULL);
-  else if ((item->picture->files = write_files (self, item, &error)) == NULL)
+  else if ((item->picture->files = self->job->write (item->picture, item->explanation,
+                                                     self->job->data, &error)) == NULL)
     cli_pipeline_finish (self, item, CLI_PICTURE_FAILED, error);
   else
     cli_pipeline_finish (self, item, CLI_PICTURE_DONE, NULL);

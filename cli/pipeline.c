@@ -53,7 +53,7 @@ tell (Pipeline *self)
       if (item->picture->status != CLI_PICTURE_OPEN)
         {
           cli_progress_clear (self->job->progress);
-          self->job->finished (item->picture, self->job->finished_data);
+          self->job->finished (item->picture, self->job->data);
         }
     }
 }

@@ -13,6 +13,13 @@
 #include "inputs.h"
 #include "progress.h"
 
+/* Makes of an explanation what is to become of it, in one of the threads; the files that are
+ * written for it, or NULL. */
+typedef char **(*CliWriteFunc) (const CliPicture *picture,
+                                VtrExplanation *explanation,
+                                gpointer data,
+                                GError **error);
+
 /* Told of each picture when it is done, skipped or has failed, in order, by the caller's thread. */
 typedef void (*CliPictureFunc) (const CliPicture *picture, gpointer data);
 
@@ -22,8 +29,9 @@ typedef struct
   GPtrArray *pictures; /* of CliPicture; their results are filled in */
   VtrDevice *device;
   VtrModel *model;
+  CliWriteFunc write;
   CliPictureFunc finished;
-  gpointer finished_data;
+  gpointer data; /* of both */
   CliProgress *progress;
   GCancellable *cancellable;
 } CliPipelineJob;

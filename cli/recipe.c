@@ -49,6 +49,11 @@ cli_recipe_new (const CliExplainOptions *options, VtrModel *model, const char *p
 
   g_strv_builder_add_many (recipe, "vitreous", "explain", NULL);
   add_option (recipe, "model", model_name);
+  if (options->head != NULL)
+    {
+      g_autofree char *head = without_folders (options->head);
+      add_option (recipe, "head", head);
+    }
   add_option (recipe, "method", vtr_method_get_name (options->method));
   for (guint i = 0; i < n_params; i++)
     add_option (recipe, params[i]->name, vtr_method_get (options->method, params[i]->name));

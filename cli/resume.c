@@ -54,26 +54,27 @@ covers (char **earlier, char **now, VtrExportFlags asked)
   return (asked & ~written) == 0;
 }
 
-/* The string at member @inner of the object at member @outer, or of the root where that is NULL. */
-static const char *
-look_up (JsonObject *root, const char *outer, const char *inner)
+/* The object at a member; NULL where it holds none. */
+static JsonObject *
+look_up_object (JsonObject *object, const char *member)
 {
-  JsonObject *object = root;
+  JsonNode *node = object == NULL ? NULL : json_object_get_member (object, member);
 
-  if (outer != NULL)
-    {
-      JsonNode *node = json_object_get_member (root, outer);
-      if (node == NULL || !JSON_NODE_HOLDS_OBJECT (node))
-        return NULL;
-      object = json_node_get_object (node);
-    }
-  JsonNode *value = json_object_get_member (object, inner);
-  if (value == NULL || json_node_get_value_type (value) != G_TYPE_STRING)
-    return NULL;
-  return json_node_get_string (value);
+  return node != NULL && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
 }
 
-/* Whether STEM.json tells of the same program, model and parameters. */
+/* The string at a member; NULL where it holds none. */
+static const char *
+look_up (JsonObject *object, const char *member)
+{
+  JsonNode *node = object == NULL ? NULL : json_object_get_member (object, member);
+
+  return node != NULL && json_node_get_value_type (node) == G_TYPE_STRING
+             ? json_node_get_string (node)
+             : NULL;
+}
+
+/* Whether STEM.json tells of the same program, model, head and parameters. */
 static gboolean
 tells_the_same (const CliPicture *picture, const CliExplainOptions *options, VtrModel *model)
 {
@@ -89,12 +90,16 @@ tells_the_same (const CliPicture *picture, const CliExplainOptions *options, Vtr
     return FALSE;
 
   JsonObject *record = json_node_get_object (root);
-  const char *version = look_up (record, NULL, "version");
-  const char *hash = look_up (record, "model", "hash");
-  const char *command = look_up (record, NULL, "command");
+  JsonObject *earlier_model = look_up_object (record, "model");
+  VtrHead *head = vtr_model_get_head (model);
+  const char *version = look_up (record, "version");
+  const char *hash = look_up (earlier_model, "hash");
+  const char *head_hash = look_up (look_up_object (earlier_model, "head"), "hash");
+  const char *command = look_up (record, "command");
   return g_strcmp0 (version, VTR_VERSION) == 0 &&
-         g_strcmp0 (hash, vtr_model_get_hash (model)) == 0 && command != NULL &&
-         g_shell_parse_argv (command, NULL, &earlier, NULL) &&
+         g_strcmp0 (hash, vtr_model_get_hash (model)) == 0 &&
+         g_strcmp0 (head_hash, head == NULL ? NULL : vtr_head_get_hash (head)) == 0 &&
+         command != NULL && g_shell_parse_argv (command, NULL, &earlier, NULL) &&
          covers (earlier, now, options->write);
 }
 

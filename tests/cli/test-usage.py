@@ -10,7 +10,7 @@ import subprocess
 
 from harness import FAULTS, MODEL, PROGRAM, CliTest, main
 
-COMMANDS = ['explain', 'inspect', 'models', 'import', 'devices', 'bench']
+COMMANDS = ['explain', 'inspect', 'models', 'import', 'devices', 'head', 'bench']
 MAN_PAGE = pathlib.Path(os.environ['VITREOUS_TEST_MAN'])
 
 # Each must end with 2 and one sentence in which the word stands.
@@ -56,6 +56,13 @@ REFUSALS = [
     (['devices', 'a'], 'devices'),
     (['devices', '--device', 'cpu'], '--verify'),
     (['devices', '--verify', '--device', 'nonsense'], 'nonsense'),
+    (['head', 'nonsense'], 'head train'),
+    (['head', 'train'], 'head train'),
+    (['head', 'train', 'a', 'b'], 'head train'),
+    (['head', 'train', 'a', '--folds', '1'], '--folds'),
+    (['head', 'train', 'a', '--folds', '101'], '--folds'),
+    (['head', 'train', 'a', '--fit', 'nonsense'], 'nonsense'),
+    (['head', 'train', 'a', '--head', 'b'], '--head'),
     (['bench', 'a'], 'bench'),
     (['bench', '--batch', '33'], '--batch'),
     (['bench', '--runs', '0'], '--runs'),
