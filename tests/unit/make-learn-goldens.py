@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Writes learn-goldens.npz: logistic regressions as scikit-learn fits them.
 
-Needs scikit-learn.  Features have scales and means far apart, one is the same for all examples, the
-classes overlap and differ in size.  Every head is for features as they are; `penalty` is what
-half the squares of the weights of standardised features are multiplied by, beside the mean loss.
+Needs scikit-learn; 1.9.1 wrote what is committed.  Features have scales and means far apart, one is
+the same for all examples, the classes overlap and differ in size.  Every head is for features as
+they are; `penalty` is what half the squares of the weights of standardised features are multiplied
+by, beside the mean loss.
 """
 
 import pathlib
