@@ -275,6 +275,26 @@ class Use(HeadTest):
         again = json.loads((self.folder / 'again/0.json').read_text())
         self.assertEqual({**first, 'files': None}, {**again, 'files': None})
 
+    def test_half_floats(self):
+        first, second = (self.explain('colours/grass/0.png', '--head', self.head, '--precision',
+                                      precision, '--write', 'json,npz', out=precision)
+                         for precision in ['f32', 'f16'])
+        self.assertEqual((first['precision'], second['precision']), ('f32', 'f16'))
+        for one, other in zip(first['top'], second['top'], strict=True):
+            self.assertEqual(one['label'], other['label'])
+            self.assertAlmostEqual(one['softmax'], other['softmax'], delta=0.02)
+        self.assertNotEqual([entry['logit'] for entry in first['top']],
+                            [entry['logit'] for entry in second['top']])
+
+    def test_many_pictures_at_once(self):
+        options = ['--head', self.head, '-r', '--write', 'json', '--device', 'cpu']
+        self.succeed('explain', '-q', 'colours', '-o', 'many', '--batch', '2', '--jobs', '3',
+                     *options)
+        for label in COLOURS:
+            for index in range(N_PICTURES):
+                record = json.loads((self.folder / f'many/{label}/{index}.json').read_text())
+                self.assertEqual(record['top'][0]['label'], label)
+
     def test_resume_sees_another_head_of_the_same_name(self):
         def status(*options):
             answer = self.succeed('explain', '--json', '--resume', '--device', 'cpu',
