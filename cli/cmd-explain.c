@@ -98,13 +98,30 @@ print_json (GPtrArray *pictures,
 
 /* A head that was made with another model may be used, but not unnoticed. */
 static void
-warn_of_mismatch (VtrModel *model)
+warn_of_mismatch (VtrHead *head, VtrModel *model)
 {
-  VtrHead *head = vtr_model_get_head (model);
-  g_autofree char *warning = head == NULL ? NULL : vtr_head_find_mismatch (head, model);
+  g_autofree char *warning = vtr_head_find_mismatch (head, model);
 
   if (warning != NULL)
     cli_say ("%s", warning);
+}
+
+/* The model and, where one is named, its head, which has a say in how pictures are brought to
+ * scale. */
+static VtrModel *
+open_model (CliExplainOptions *options, gboolean silent, GError **error)
+{
+  g_autoptr (VtrModel) model = cli_open_model (options->model, options->head, error);
+  VtrHead *head = model == NULL ? NULL : vtr_model_get_head (model);
+
+  if (head != NULL)
+    {
+      if (!cli_explain_options_follow_head (options, head, error))
+        return NULL;
+      if (!silent)
+        warn_of_mismatch (head, model);
+    }
+  return g_steal_pointer (&model);
 }
 
 /* What the pipeline made of it, in words and as the code to end with. */
@@ -139,12 +156,10 @@ cli_explain (int argc, char **argv)
     return cli_fail (error);
 
   g_autoptr (GCancellable) cancellable = cli_interrupt_watch ();
-  g_autoptr (VtrModel) model = cli_open_model (options->model, options->head, &error);
+  const gboolean silent = options->quiet || options->json;
+  g_autoptr (VtrModel) model = open_model (options, silent, &error);
   if (model == NULL)
     return cli_fail (error);
-  const gboolean silent = options->quiet || options->json;
-  if (!silent)
-    warn_of_mismatch (model);
   g_autoptr (VtrDevice) device = cli_open_device (options->device, silent, &error);
   if (device == NULL || !cli_make_folder (options->output, &error))
     return cli_fail (error);

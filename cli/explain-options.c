@@ -39,7 +39,8 @@ static const GOptionEntry entries[] = {
     "A folder, a file or the name of an installed model. Default: what the environment variable "
     "VITREOUS_MODEL says, else the only model installed, else “starter”.", "MODEL" },
   { "head", 0, 0, G_OPTION_ARG_FILENAME, &given.head,
-    "A classifier head that “vitreous head train” wrote, in the place of the model's own.", "FILE" },
+    "A classifier head that “vitreous head train” wrote, in the place of the model's own. --fit and "
+    "--size are by default those it was trained with.", "FILE" },
   { "target", 0, 0, G_OPTION_ARG_STRING, &given.target,
     "What to explain, for the methods that explain an answer: a class by label, its first letters "
     "or its index; top1, top2, …; A-B: one class rather than another; A-rest: rather than all "
@@ -114,14 +115,23 @@ make_entries (void)
 }
 
 static gboolean
-find_fit (CliExplainOptions *self, GError **error)
+parse_fit (const char *text, VtrFit *fit)
 {
   for (guint i = 0; i < G_N_ELEMENTS (fits); i++)
-    if (given.fit == NULL || strcmp (given.fit, fits[i]) == 0)
+    if (strcmp (text, fits[i]) == 0)
       {
-        self->fit = (VtrFit) i;
+        *fit = (VtrFit) i;
         return TRUE;
       }
+  return FALSE;
+}
+
+static gboolean
+find_fit (CliExplainOptions *self, GError **error)
+{
+  self->fit = VTR_FIT_COVER;
+  if (given.fit == NULL || parse_fit (given.fit, &self->fit))
+    return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
                "--fit “%s” is not understood: it is cover, train or stretch.", given.fit);
   return FALSE;
@@ -247,6 +257,47 @@ cli_explain_options_new_for (int argc, char **argv, const GOptionEntry *own, GEr
     return NULL;
   self->method = vtr_method_new (LEAST_METHOD, error);
   return self->method == NULL ? NULL : g_steal_pointer (&self);
+}
+
+static gboolean
+follow_fit (CliExplainOptions *self, const char *fit, GError **error)
+{
+  if (!parse_fit (fit, &self->fit))
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
+                   "%s: this head was trained with the fit “%s”, which is not known: --fit gives "
+                   "another.",
+                   self->head, fit);
+      return FALSE;
+    }
+  g_info ("--fit %s, as the head was trained", fit);
+  return TRUE;
+}
+
+static gboolean
+follow_size (CliExplainOptions *self, guint size, GError **error)
+{
+  if (size > MAX_SIZE)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
+                   "%s: this head was trained at the size %u, which is more than %d: --size gives "
+                   "another.",
+                   self->head, size, MAX_SIZE);
+      return FALSE;
+    }
+  self->size = size;
+  g_info ("--size %u, as the head was trained", size);
+  return TRUE;
+}
+
+gboolean
+cli_explain_options_follow_head (CliExplainOptions *self, VtrHead *head, GError **error)
+{
+  const char *fit = given.fit == NULL ? vtr_head_get_fit (head) : NULL;
+  const guint size = given.size == UNSET ? vtr_head_get_size (head) : 0;
+
+  return (fit == NULL || follow_fit (self, fit, error)) &&
+         (size == 0 || follow_size (self, size, error));
 }
 
 void

@@ -37,6 +37,10 @@ CliExplainOptions *cli_explain_options_new (int argc, char **argv, GError **erro
 CliExplainOptions *
 cli_explain_options_new_for (int argc, char **argv, const GOptionEntry *own, GError **error);
 
+/* What was not said about fit and size is as it was when @head was trained, as far as its file
+ * tells: features change with the scale. */
+gboolean cli_explain_options_follow_head (CliExplainOptions *self, VtrHead *head, GError **error);
+
 void cli_explain_options_free (CliExplainOptions *self);
 
 /* The word that --fit takes. */

@@ -103,6 +103,22 @@ vtr_head_get_label (VtrHead *self, guint class_index)
 }
 
 const char *
+vtr_head_get_fit (VtrHead *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->fit;
+}
+
+guint
+vtr_head_get_size (VtrHead *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->size;
+}
+
+const char *
 vtr_head_get_hash (VtrHead *self)
 {
   g_return_val_if_fail (self != NULL, NULL);

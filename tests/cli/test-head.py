@@ -275,6 +275,65 @@ class Use(HeadTest):
         again = json.loads((self.folder / 'again/0.json').read_text())
         self.assertEqual({**first, 'files': None}, {**again, 'files': None})
 
+    def test_scale_is_that_of_the_training(self):
+        self.train('-o', 'b.safetensors', '--fit', 'stretch', '--size', '48')
+        picture, head = 'colours/grass/0.png', ['--head', 'b.safetensors']
+        for given, expected in [([], ('stretch', 48)), (['--fit', 'train'], ('train', 48)),
+                                (['--size', '64'], ('stretch', 64)),
+                                (['--fit', 'cover', '--size', '64'], ('cover', 64))]:
+            with self.subTest(given=given):
+                record = self.explain(picture, *head, *given)
+                self.assertEqual((record['fit'], record['size']), expected)
+                # Said again, for the head may be another one then.
+                command = shlex.split(record['command'])
+                self.assertEqual(command[command.index('--fit') + 1], expected[0])
+                self.assertEqual(command[command.index('--size') + 1], str(expected[1]))
+        without = self.explain(picture)
+        self.assertEqual((without['fit'], without['size']), ('cover', None))
+
+    def test_scale_of_the_training_is_told(self):
+        self.train('-o', 'b.safetensors', '--fit', 'stretch', '--size', '48')
+
+        def told(*options):
+            result = self.run_program('explain', '-q', '--device', 'cpu', 'colours/grass/0.png',
+                                      '--head', 'b.safetensors', *options,
+                                      env={'G_MESSAGES_DEBUG': 'Vitreous'})
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return [option for option in ['--fit stretch', '--size 48']
+                    if f'{option}, as the head was trained' in result.stdout + result.stderr]
+
+        self.assertEqual(told(), ['--fit stretch', '--size 48'])
+        self.assertEqual(told('--fit', 'stretch'), ['--size 48'])
+        self.assertEqual(told('--fit', 'stretch', '--size', '48'), [])
+
+    def rewrite_notes(self, name, **notes):
+        """The head with other metadata; a note that is None is left out."""
+        data = self.head.read_bytes()
+        size, = struct.unpack('<Q', data[:8])
+        header = json.loads(data[8:8 + size])
+        kept = {**header['__metadata__'], **notes}
+        header['__metadata__'] = {key: text for key, text in kept.items() if text is not None}
+        text = json.dumps(header).encode()
+        text += b' ' * (-len(text) % 8)
+        (self.folder / name).write_bytes(struct.pack('<Q', len(text)) + text + data[8 + size:])
+
+    def test_scale_that_the_file_does_not_tell(self):
+        self.rewrite_notes('b.safetensors', fit=None, size=None)
+        record = self.explain('colours/grass/0.png', '--head', 'b.safetensors')
+        self.assertEqual((record['fit'], record['size']), ('cover', None))
+
+    def test_scale_that_is_not_known_is_asked_for(self):
+        for notes, word, option in [({'fit': 'contain'}, 'contain', ['--fit', 'cover']),
+                                    ({'size': '16385'}, '16385', ['--size', '48'])]:
+            with self.subTest(notes=notes):
+                self.rewrite_notes('b.safetensors', **notes)
+                arguments = ['explain', '-q', '--device', 'cpu', 'colours/grass/0.png', '--head',
+                             'b.safetensors']
+                sentence = self.refuse(3, *arguments)
+                for part in [word, option[0], 'b.safetensors']:
+                    self.assertIn(part, sentence)
+                self.succeed(*arguments, *option)
+
     def test_half_floats(self):
         first, second = (self.explain('colours/grass/0.png', '--head', self.head, '--precision',
                                       precision, '--write', 'json,npz', out=precision)

@@ -99,8 +99,8 @@ test_save_and_load (void)
   g_assert_cmpstr (full->features, ==, "cls");
   g_assert_cmpstr (full->model_name, ==, "tiny");
   g_assert_cmpstr (full->model_hash, ==, "abc");
-  g_assert_cmpstr (full->fit, ==, "stretch");
-  g_assert_cmpuint (full->size, ==, 98);
+  g_assert_cmpstr (vtr_head_get_fit (full), ==, "stretch");
+  g_assert_cmpuint (vtr_head_get_size (full), ==, 98);
   g_assert_nonnull (vtr_head_get_score (full));
   g_assert_cmpmem (&full->score, sizeof full->score, &head->score, sizeof head->score);
 }

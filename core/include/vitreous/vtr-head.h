@@ -138,6 +138,15 @@ guint vtr_head_get_n_features (VtrHead *self);
 VTR_AVAILABLE_IN_0_1
 const char *vtr_head_get_label (VtrHead *self, guint class_index);
 
+/* How the examples were brought to scale: "cover", "train", "stretch", or whatever else the file
+ * has; NULL where it does not say.  Owned by @self. */
+VTR_AVAILABLE_IN_0_1
+const char *vtr_head_get_fit (VtrHead *self);
+
+/* At which size, in pixels; 0: the trained one, or the file does not say. */
+VTR_AVAILABLE_IN_0_1
+guint vtr_head_get_size (VtrHead *self);
+
 /* SHA-256 over shape, weights, biases and labels, 64 hex digits. */
 VTR_AVAILABLE_IN_0_1
 const char *vtr_head_get_hash (VtrHead *self);
