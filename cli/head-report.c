@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* Confusions that are told of; all are in --json. */
+#define MAX_CONFUSIONS 5
+
 /* One class of the head, in the cross-validation. */
 typedef struct
 {
@@ -58,6 +61,70 @@ print_classes (VtrHead *head)
   cli_table_print (table);
 }
 
+/* Examples of one class that were taken for another. */
+typedef struct
+{
+  guint class_index;
+  guint taken_for;
+  guint n;
+  guint n_examples; /* of the class */
+} Confusion;
+
+/* Most pictures first; among as many, the larger share of a class; then in the classes' order. */
+static int
+compare_confusions (gconstpointer a, gconstpointer b)
+{
+  const Confusion *first = a;
+  const Confusion *second = b;
+
+  if (first->n != second->n)
+    return first->n > second->n ? -1 : 1;
+  if (first->n_examples != second->n_examples)
+    return first->n_examples < second->n_examples ? -1 : 1;
+  if (first->class_index != second->class_index)
+    return first->class_index < second->class_index ? -1 : 1;
+  return first->taken_for < second->taken_for ? -1 : 1;
+}
+
+/* All that there were, worst first. */
+static GArray *
+list_confusions (VtrHead *head)
+{
+  const guint n_classes = vtr_head_get_n_classes (head);
+  GArray *all = g_array_new (FALSE, FALSE, sizeof (Confusion));
+
+  for (guint i = 0; i < n_classes; i++)
+    {
+      const ClassReport class = class_report (head, i);
+
+      for (guint k = 0; k < n_classes; k++)
+        {
+          const Confusion confusion = { i, k, class.confusion[k], class.n_examples };
+          if (k != i && confusion.n > 0)
+            g_array_append_val (all, confusion);
+        }
+    }
+  g_array_sort (all, compare_confusions);
+  return all;
+}
+
+static void
+print_confusions (VtrHead *head)
+{
+  g_autoptr (GArray) all = list_confusions (head);
+
+  if (all->len > 0)
+    puts ("\nMost often confused:");
+  for (guint i = 0; i < MIN (all->len, MAX_CONFUSIONS); i++)
+    {
+      const Confusion *confusion = &g_array_index (all, Confusion, i);
+      printf ("  %s taken for %s: %u of %u\n", vtr_head_get_label (head, confusion->class_index),
+              vtr_head_get_label (head, confusion->taken_for), confusion->n, confusion->n_examples);
+    }
+  if (all->len > MAX_CONFUSIONS)
+    printf ("  and %u more; --json has them all\n", all->len - MAX_CONFUSIONS);
+}
+
 void
 cli_head_report_print (const CliHeadReport *self)
 {
@@ -71,6 +138,7 @@ cli_head_report_print (const CliHeadReport *self)
           100.0 * score->accuracy, 100.0 * score->deviation, score->n_folds,
           100.0 * score->guessing);
   print_classes (self->head);
+  print_confusions (self->head);
   printf ("\n%s\n", self->file);
 }
 

@@ -117,7 +117,38 @@ class Train(HeadTest):
         for label in COLOURS:
             self.assertRegex(text, rf'(?m)^{label} +6 +100\.0 %  -$')
         self.assertTrue(text.endswith('\ncolours.head.safetensors\n'))
+        self.assertNotIn('confused', text)
         self.assertEqual(self.succeed('head', 'train', 'colours', '-q', '--device', 'cpu'), '')
+
+    def paint_twins(self, *numbers):
+        """Classes of the same pictures, which nobody can tell apart."""
+        for index, n in enumerate(numbers):
+            for seed in range(n):
+                self.paint(f'colours/twin {index}/{seed}.png', 'grass', seed)
+
+    def told_confusions(self):
+        lines = self.succeed('head', 'train', 'colours', '--device', 'cpu').splitlines()
+        return lines[lines.index('Most often confused:') + 1:-2]
+
+    def expected_confusions(self):
+        classes = self.train()['classes']
+        found = [(-n, each['pictures'], row, column) for row, each in enumerate(classes)
+                 for column, n in enumerate(each['taken_for']) if n > 0 and row != column]
+        return [f'  {classes[row]["label"]} taken for {classes[column]["label"]}: {-n} of {of}'
+                for n, of, row, column in sorted(found)]
+
+    def test_confusions(self):
+        self.paint_twins(6, 5)
+        expected = self.expected_confusions()
+        self.assertIn(len(expected), [1, 2])
+        self.assertEqual(self.told_confusions(), expected)
+
+    def test_worst_of_many_confusions(self):
+        self.paint_twins(10, 8, 10, 8)
+        expected = self.expected_confusions()
+        self.assertGreater(len(expected), 5)
+        self.assertEqual(self.told_confusions(),
+                         expected[:5] + [f'  and {len(expected) - 5} more; --json has them all'])
 
     def test_same_again(self):
         self.paint_classes()
