@@ -129,8 +129,8 @@ meet_queries (Head *self, gsize first, gsize n_queries, gsize n_keys)
   vtr_tile_multiply (self->probs, n_keys, n_queries, &d_context_columns, width, TRUE,
                      self->d_values);
   for (gsize slice = 0; slice < self->n_slices; slice++)
-    vtr_tile_multiply (self->key_slices + slice * VTR_BLOCK * VTR_BLOCK,
-                       slice_width (self, slice), n_keys, &d_s, n_queries, TRUE,
+    vtr_tile_multiply (self->key_slices + slice * VTR_BLOCK * VTR_BLOCK, slice_width (self, slice),
+                       n_keys, &d_s, n_queries, TRUE,
                        self->d_queries + (slice * n + first) * VTR_BLOCK);
 }
 

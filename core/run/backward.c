@@ -175,8 +175,8 @@ attend_again (Backward *self, guint layer, GError **error)
     return FALSE;
 
   return vtr_stream_copy (self->stream, input, &buffers->middle, error) &&
-         vtr_linear (self->stream, &block->proj, &buffers->contexts[layer], flags, VTR_ACTIVATION_NONE,
-                     &buffers->middle, error);
+         vtr_linear (self->stream, &block->proj, &buffers->contexts[layer], flags,
+                     VTR_ACTIVATION_NONE, &buffers->middle, error);
 }
 
 /* The gradient of what a linear layer gave before its layer scale: @d_tokens itself, or a product

@@ -75,13 +75,14 @@ attend (Forward *self, guint layer, GError **error)
   if (vtr_tensor_exists (&plan->rope) && !vtr_op_rope (self->stream, qkv, &plan->rope, error))
     return FALSE;
 
-  /* The normed tokens have been used: the context takes their place, unless the way back wants it. */
-  const VtrTensor *context = vtr_plan_goes_back (plan, layer) ? &plan->backward->contexts[layer]
-                                                              : &plan->normed;
-  return vtr_op_attention (self->stream, qkv, self->attention_scale, context,
-                           &plan->lse[layer], error) &&
-         vtr_linear (self->stream, &block->proj, context, flags, VTR_ACTIVATION_NONE,
-                     &plan->tokens, error);
+  /* The normed tokens have been used: the context takes their place, unless the way back wants it.
+   */
+  const VtrTensor *context =
+      vtr_plan_goes_back (plan, layer) ? &plan->backward->contexts[layer] : &plan->normed;
+  return vtr_op_attention (self->stream, qkv, self->attention_scale, context, &plan->lse[layer],
+                           error) &&
+         vtr_linear (self->stream, &block->proj, context, flags, VTR_ACTIVATION_NONE, &plan->tokens,
+                     error);
 }
 
 /* @count tokens from @first on: tokens += scale2·fc2 (act (fc1 (normed))) */

@@ -76,7 +76,7 @@ vtr_tensor_exists (const VtrTensor *tensor)
  */
 typedef struct
 {
-  guint first_layer; /* the lowest block the gradient can reach */
+  guint first_layer;   /* the lowest block the gradient can reach */
   VtrTensor *inputs;   /* [n_layers] of [b][n][d], n_dims 0 below first_layer */
   VtrTensor *contexts; /* likewise: what the heads gave */
   VtrTensor
