@@ -12,7 +12,10 @@
 #include "explain/explain.h"
 
 static const VtrParam *const params[] = {
-  &vtr_param_start_layer, &vtr_param_heads_mean, &vtr_param_query, &vtr_param_temperature, NULL,
+  &vtr_param_start_layer,
+  &vtr_param_heads_mean,
+  &vtr_param_temperature,
+  NULL,
 };
 
 typedef struct

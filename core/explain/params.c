@@ -40,7 +40,7 @@ const VtrParam vtr_param_discard_ratio = {
 
 const VtrParam vtr_param_start_layer = {
   { .name = "start-layer",
-    .syntax = "a layer",
+    .syntax = "0|1|…|11",
     .default_text = "0",
     .summary = "The first layer that takes part, counted from 0 at the patches." },
   VTR_PARAM_START_LAYER,
@@ -367,7 +367,7 @@ vtr_settings_init (VtrSettings *self, VtrMethod *method, VtrModel *model, GError
       self->layers[0] = vtr_model_get_n_layers (model) - 1;
       self->n_layers = 1;
     }
-  if (kind->has_target && g_str_equal (vtr_method_get (method, "query"), "auto"))
+  if (kind->has_target && g_strcmp0 (vtr_method_get (method, "query"), "auto") == 0)
     ask_what_is_read (self, vtr_method_get_target (method), vtr_model_get_arch (model));
   return TRUE;
 }

@@ -342,6 +342,16 @@ check_target (VtrSession *session, VtrMethod *method, GError **error)
   return first != NULL;
 }
 
+/* The method's copy tells who was asked, not that it was left open. */
+static gboolean
+resolve_query (Job *job, GError **error)
+{
+  g_autofree char *query = vtr_settings_format_query (&job->settings);
+
+  return vtr_method_get (job->method, "query") == NULL ||
+         vtr_method_set (job->method, "query", query, error);
+}
+
 GPtrArray *
 vtr_session_explain (VtrSession *self,
                      VtrMethod *method,
@@ -373,11 +383,7 @@ vtr_session_explain (VtrSession *self,
   gboolean ok = check_inputs (self, inputs, n_inputs, error) && check_target (self, copy, error) &&
                 vtr_settings_init (&job.settings, copy, self->model, error);
 
-  if (ok)
-    {
-      g_autofree char *query = vtr_settings_format_query (&job.settings);
-      ok = vtr_method_set (copy, "query", query, error) && explain_all (&job, error);
-    }
+  ok = ok && resolve_query (&job, error) && explain_all (&job, error);
   for (guint i = 0; i < n_inputs; i++)
     if (explanations[i] != NULL)
       g_ptr_array_add (results, explanations[i]);

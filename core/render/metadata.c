@@ -58,6 +58,8 @@ vtr_metadata_format_query (const VtrExplanation *explanation)
   VtrSettings settings;
   char *query;
 
+  if (vtr_method_get (method, "query") == NULL)
+    return NULL;
   /* They were read before, to make the explanation; should that fail now, the text is at hand. */
   if (vtr_settings_init (&settings, method, model, &error))
     query = vtr_settings_format_query (&settings);
@@ -76,11 +78,13 @@ clear_entry (gpointer data)
   g_free ((char *) entry->text);
 }
 
+/* Nothing where there is no @text. */
 static void
 take_entry (GArray *entries, const char *key, char *text)
 {
+  if (text == NULL)
+    return;
   const VtrPngText entry = { g_strconcat ("vitreous:", key, NULL), text };
-
   g_array_append_val (entries, entry);
 }
 

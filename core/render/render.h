@@ -99,7 +99,8 @@ GArray *vtr_metadata_new (const VtrExplanation *explanation,
 char *vtr_metadata_format_layer (const VtrExplanation *explanation, const VtrMap *map);
 char *vtr_metadata_format_head (const VtrExplanation *explanation, const VtrMap *map);
 
-/* Whose attention it is: "cls", "mean" or "X,Y"; g_free () it. */
+/* Whose attention it is: "cls", "mean" or "X,Y", NULL where the method does not ask; g_free () it.
+ */
 char *vtr_metadata_format_query (const VtrExplanation *explanation);
 
 /* ---- json.c ---- */

@@ -57,10 +57,10 @@ make_title (const Sheet *sheet)
   g_autofree char *layer = vtr_metadata_format_layer (sheet->explanation, NULL);
   g_autofree char *head = vtr_metadata_format_head (sheet->explanation, NULL);
   g_autofree char *query = vtr_metadata_format_query (sheet->explanation);
+  g_autofree char *label = vtr_explanation_make_label (sheet->explanation);
 
-  return g_strdup_printf ("%s | query %s | layers %s | heads %s",
-                          vtr_method_get_name (vtr_explanation_get_method (sheet->explanation)),
-                          query, layer, head);
+  return g_strdup_printf ("%s%s%s | layers %s | heads %s", label, query != NULL ? " | query " : "",
+                          query != NULL ? query : "", layer, head);
 }
 
 static char *
@@ -144,7 +144,7 @@ mark_query (Sheet *sheet, int x, int y, guint width, guint height)
   guint column;
   VtrRect rect;
 
-  const char *comma = strchr (query, ',');
+  const char *comma = query != NULL ? strchr (query, ',') : NULL;
   if (comma == NULL || !vtr_input_get_patch_at (sheet->input, g_ascii_strtod (query, NULL),
                                                 g_ascii_strtod (comma + 1, NULL), &row, &column))
     return;

@@ -19,7 +19,8 @@ GType vtr_method_get_type (void);
 
 /**
  * VtrMethodParam:
- * @name: "layers", "heads", "query", "temperature", "discard-ratio", "start-layer"
+ * @name: "layers", "heads", "query", "temperature", "discard-ratio", "start-layer",
+ *   "features"
  * @syntax: what may be written, for a usage line ("last|all|0-11|3,7")
  * @default_text: the value it has unless set
  * @summary: one sentence
