@@ -74,7 +74,20 @@ look_up (JsonObject *object, const char *member)
              : NULL;
 }
 
-/* Whether STEM.json tells of the same program, model, head and parameters. */
+/* Whether a target that is a picture is the one of the record, and not newer than it. */
+static gboolean
+has_same_target_picture (JsonObject *record, const char *file, const char *target)
+{
+  GStatBuf file_stat, target_stat;
+
+  if (target == NULL || !g_str_has_prefix (target, "image:"))
+    return TRUE;
+  return g_strcmp0 (look_up (look_up_object (record, "target"), "text"), target) == 0 &&
+         g_stat (file, &file_stat) == 0 && g_stat (target + strlen ("image:"), &target_stat) == 0 &&
+         file_stat.st_mtime >= target_stat.st_mtime;
+}
+
+/* Whether STEM.json tells of the same program, model, head, target and parameters. */
 static gboolean
 tells_the_same (const CliPicture *picture, const CliExplainOptions *options, VtrModel *model)
 {
@@ -100,7 +113,8 @@ tells_the_same (const CliPicture *picture, const CliExplainOptions *options, Vtr
          g_strcmp0 (hash, vtr_model_get_hash (model)) == 0 &&
          g_strcmp0 (head_hash, head == NULL ? NULL : vtr_head_get_hash (head)) == 0 &&
          command != NULL && g_shell_parse_argv (command, NULL, &earlier, NULL) &&
-         covers (earlier, now, options->write);
+         covers (earlier, now, options->write) &&
+         has_same_target_picture (record, file[0], options->target);
 }
 
 gboolean

@@ -30,6 +30,18 @@ embed (VtrSession *session,
   return vtr_target_new_embedding (session->model, embedding, n_values, name, error);
 }
 
+/* One that cannot be read makes a target without a meaning, not a picture that fails. */
+static VtrImage *
+load (const char *path, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  VtrImage *image = vtr_image_load (path, &problem);
+
+  if (image == NULL)
+    g_set_error_literal (error, VTR_ERROR, VTR_ERROR_USAGE, problem->message);
+  return image;
+}
+
 VtrTarget *
 vtr_session_new_target (VtrSession *self,
                         const char *text,
@@ -46,7 +58,7 @@ vtr_session_new_target (VtrSession *self,
   if (!g_str_has_prefix (text, PREFIX))
     return vtr_target_parse (text, self->model, error);
 
-  g_autoptr (VtrImage) image = vtr_image_load (text + strlen (PREFIX), error);
+  g_autoptr (VtrImage) image = load (text + strlen (PREFIX), error);
   g_autoptr (VtrInput) input =
       image != NULL ? vtr_input_new (self->model, image, fit, size, error) : NULL;
   if (input == NULL)

@@ -182,13 +182,25 @@ describe_class (VtrTargetClass class, VtrModel *model)
   return class.is_rank ? format_class (class) : g_strdup_printf ("class %u", class.number);
 }
 
+/* "image:/home/me/dog.jpg" → "image:dog.jpg": for files that are handed on. */
+static char *
+describe_name (const char *name)
+{
+  const char *path = g_str_has_prefix (name, "image:") ? name + strlen ("image:") : NULL;
+
+  if (path == NULL || !g_path_is_absolute (path))
+    return g_strdup (name);
+  g_autofree char *last = g_path_get_basename (path);
+  return g_strconcat ("image:", last, NULL);
+}
+
 char *
 vtr_target_describe (const VtrTarget *self, VtrModel *model)
 {
   g_return_val_if_fail (self != NULL && model != NULL, NULL);
 
   if (!vtr_target_is_of_classes (self))
-    return g_strdup (self->text);
+    return describe_name (self->text);
 
   g_autofree char *a = describe_class (self->a, model);
   g_autofree char *b = describe_class (self->b, model);

@@ -109,9 +109,11 @@ add_target (GArray *entries, const VtrExplanation *explanation)
 
   if (target == NULL)
     return;
-  take_entry (entries, "target", g_strdup (vtr_target_get_text (target)));
-  take_entry (entries, "target-description",
-              vtr_target_describe (target, vtr_explanation_get_model (explanation)));
+  char *described = vtr_target_describe (target, vtr_explanation_get_model (explanation));
+  /* A picture's path says where it lies, the description does not. */
+  const gboolean is_picture = vtr_target_get_kind (target) == VTR_TARGET_EMBEDDING;
+  take_entry (entries, "target", g_strdup (is_picture ? described : vtr_target_get_text (target)));
+  take_entry (entries, "target-description", described);
   take_entry (entries, "target-value", g_strdup (g_ascii_dtostr (text, sizeof text, value)));
 }
 

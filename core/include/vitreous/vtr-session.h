@@ -76,6 +76,9 @@ VtrSession *vtr_session_new (VtrDevice *device,
  *
  * Makes a target; for "image:FILE" runs the model once to see what the picture's embedding is.
  *
+ * Fails with %VTR_ERROR_USAGE for all that vtr_target_parse() fails for, and where
+ * FILE cannot be read.
+ *
  * Returns: (transfer full): the target
  */
 VTR_AVAILABLE_IN_0_1

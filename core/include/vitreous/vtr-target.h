@@ -91,7 +91,8 @@ VtrTargetKind vtr_target_get_kind (const VtrTarget *self);
 VTR_AVAILABLE_IN_0_1
 const char *vtr_target_get_text (const VtrTarget *self);
 
-/* For people: "tabby cat rather than golden retriever"; transfer full. */
+/* For people: "tabby cat rather than golden retriever", a picture without its folders; transfer
+ * full. */
 VTR_AVAILABLE_IN_0_1
 char *vtr_target_describe (const VtrTarget *self, VtrModel *model);
 
