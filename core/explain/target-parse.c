@@ -151,6 +151,17 @@ parse_class (const char *text, VtrModel *model, VtrTargetClass *class, GError **
 }
 
 static VtrTarget *
+make_rest (VtrTargetClass class, VtrModel *model, GError **error)
+{
+  if (vtr_model_get_n_classes (model) > 1)
+    return vtr_target_new_classes (VTR_TARGET_REST, class, class);
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               "The model “%s” has one class, so there is no rest: ask for the class alone",
+               vtr_model_get_name (model));
+  return NULL;
+}
+
+static VtrTarget *
 parse_pair (const char *before, const char *after, VtrModel *model, GError **error)
 {
   VtrTargetClass a, b;
@@ -158,7 +169,7 @@ parse_pair (const char *before, const char *after, VtrModel *model, GError **err
   if (!parse_class (before, model, &a, error))
     return NULL;
   if (g_str_equal (after, "rest"))
-    return vtr_target_new_classes (VTR_TARGET_REST, a, a);
+    return make_rest (a, model, error);
   if (!parse_class (after, model, &b, error))
     return NULL;
   if (a.number == b.number && a.is_rank == b.is_rank)

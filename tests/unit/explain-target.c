@@ -126,6 +126,44 @@ test_no_classes (void)
 }
 
 static void
+test_one_class (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new_dinov2 (FALSE);
+
+  fixture_add (fixture, "classifier.weight", "[1, 16]");
+  fixture_add (fixture, "classifier.bias", "[1]");
+  fixture_write_config (fixture, ", \"id2label\": {\"0\": \"cat\"}");
+  g_autoptr (VtrModel) model = open_fixture (fixture);
+  assert_refused (model, "cat-rest", "no rest");
+  assert_refused (model, "top1-rest", "no rest");
+}
+
+/* What goes into pictures must not tell where others lie. */
+static void
+test_picture_without_folders (void)
+{
+  static const char *const cases[][2] = {
+    { "image:/home/me/dog.jpg", "image:dog.jpg" },
+    { "image:dogs/1.jpg", "image:dogs/1.jpg" },
+    { "/home/me", "/home/me" },
+  };
+  const float direction[8] = { 1 };
+  g_autoptr (Fixture) fixture = fixture_new_dinov2 (FALSE);
+  g_autoptr (VtrModel) model = open_fixture (fixture);
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (VtrTarget) target =
+          vtr_target_new_embedding (model, direction, 8, cases[i][0], &error);
+      g_assert_no_error (error);
+      g_autofree char *described = vtr_target_describe (target, model);
+      g_assert_cmpstr (vtr_target_get_text (target), ==, cases[i][0]);
+      g_assert_cmpstr (described, ==, cases[i][1]);
+    }
+}
+
+static void
 test_ambiguous_contrast (void)
 {
   g_autoptr (Fixture) fixture = make_classifier ();
@@ -243,6 +281,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/target/parse", test_parse);
   g_test_add_func ("/target/no-classes", test_no_classes);
+  g_test_add_func ("/target/one-class", test_one_class);
+  g_test_add_func ("/target/picture-without-folders", test_picture_without_folders);
   g_test_add_func ("/target/ambiguous-contrast", test_ambiguous_contrast);
   g_test_add_func ("/target/without-labels", test_without_labels);
   g_test_add_func ("/target/resolve", test_resolve);
