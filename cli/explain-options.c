@@ -315,12 +315,12 @@ cli_explain_options_are_of_all (const CliExplainOptions *self)
 {
   const char *query = vtr_method_get (self->method, "query");
   const VtrTarget *target = vtr_method_get_target (self->method);
+  const VtrTargetKind kind = target == NULL ? VTR_TARGET_CLASS : vtr_target_get_kind (target);
   guint a, b;
 
   /* A place may lie outside of some pictures, and what ranks first in one be no contrast to it. */
-  return (query == NULL || strchr (query, ',') == NULL) &&
-         (target == NULL || vtr_target_get_kind (target) == VTR_TARGET_EMBEDDING ||
-          vtr_target_get_classes (target, &a, &b));
+  return (query == NULL || strchr (query, ',') == NULL) && kind != VTR_TARGET_PATCH &&
+         (kind != VTR_TARGET_CONTRAST || vtr_target_get_classes (target, &a, &b));
 }
 
 const char *
