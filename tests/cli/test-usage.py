@@ -21,11 +21,14 @@ REFUSALS = [
     (['explain'], 'IMAGE'),
     (['explain', '--nonsense', 'a.png'], '--nonsense'),
     (['explain', '--method', 'nonsense', 'a.png'], 'nonsense'),
-    (['explain', '--method', 'grad-rollout', 'a.png'], 'grad-rollout'),
-    (['explain', '--method', 'relevance', 'a.png'], 'relevance'),
-    (['explain', '--method', 'legrad', 'a.png'], 'legrad'),
-    (['explain', '--method', 'gradcam', 'a.png'], 'gradcam'),
-    (['explain', '--target', 'top1', 'a.png'], '--target'),
+    (['explain', '--method', 'raw', '--target', 'top1', 'a.png'], '--target'),
+    (['explain', '--method', 'rollout', '--target', 'top1', 'a.png'], '--target'),
+    (['explain', '--target', 'top1', '--layers', '0', 'a.png'], '--layers'),
+    (['explain', '--method', 'relevance', '--heads', 'max', 'a.png'], 'max'),
+    (['explain', '--method', 'legrad', '--start-layer', 'last', 'a.png'], 'last'),
+    (['explain', '--method', 'gradcam', '--features', 'nonsense', 'a.png'], 'nonsense'),
+    (['explain', '--method', 'legrad', '--query', 'cls', 'a.png'], '--query'),
+    (['explain', '--features', 'attention', 'a.png'], 'features'),
     (['explain', '--score', 'a.png'], '--score'),
     (['explain', '--precision', 'f8', 'a.png'], 'f8'),
     (['explain', '--device', 'nonsense', 'a.png'], 'nonsense'),
@@ -91,9 +94,10 @@ class Usage(CliTest):
 
     def test_help_comes_from_the_method_tables(self):
         text = self.succeed('explain', '--help')
-        for name in ['layers', 'heads', 'query', 'temperature', 'discard-ratio']:
+        for name in ['layers', 'heads', 'query', 'temperature', 'discard-ratio', 'start-layer',
+                     'features']:
             self.assertRegex(text, rf'  --{name} \S+\n( {{8}}.+\n)+')
-        self.assertIn('--method raw|rollout\n', text)
+        self.assertIn('--method raw|rollout|grad-rollout|relevance|legrad|gradcam\n', text)
 
     def test_man_page_has_every_option(self):
         page = MAN_PAGE.read_text().replace('\\-', '-')

@@ -8,12 +8,17 @@
 static void
 test_list (void)
 {
+  static const char *const expected[] = { "raw",       "rollout", "grad-rollout",
+                                          "relevance", "legrad",  "gradcam" };
   const char *const *names = vtr_method_list ();
   guint n_params;
 
-  g_assert_cmpstr (names[0], ==, "raw");
-  g_assert_cmpstr (names[1], ==, "rollout");
-  g_assert_null (names[2]);
+  g_assert_cmpuint (g_strv_length ((char **) names), ==, G_N_ELEMENTS (expected));
+  for (guint i = 0; names[i] != NULL; i++)
+    {
+      g_assert_cmpstr (names[i], ==, expected[i]);
+      g_assert_cmpint (vtr_method_takes_target (names[i]), ==, i >= 2);
+    }
 
   for (; *names != NULL; names++)
     {
@@ -28,6 +33,7 @@ test_list (void)
         }
     }
   g_assert_null (vtr_method_get_summary ("guesswork"));
+  g_assert_false (vtr_method_takes_target ("guesswork"));
   g_assert_null (vtr_method_get_params ("guesswork", &n_params));
   g_assert_cmpuint (n_params, ==, 0);
 }
@@ -61,7 +67,7 @@ test_unknown (void)
 
   g_assert_null (vtr_method_new ("guesswork", &error));
   g_assert_error (error, VTR_ERROR, VTR_ERROR_USAGE);
-  g_assert_nonnull (strstr (error->message, "raw, rollout"));
+  g_assert_nonnull (strstr (error->message, "raw, rollout, grad-rollout"));
   g_clear_error (&error);
 
   g_assert_false (vtr_method_set (raw, "discard-ratio", "0.5", &error));
@@ -114,6 +120,29 @@ test_values (void)
     { "rollout", "discard-ratio", "0.9", TRUE },
     { "rollout", "discard-ratio", "1", FALSE },
     { "rollout", "discard-ratio", "-0.1", FALSE },
+    { "grad-rollout", "discard-ratio", "0.9", TRUE },
+    { "grad-rollout", "start-layer", "3", TRUE },
+    { "grad-rollout", "heads", "max", FALSE },
+    { "relevance", "start-layer", "0", TRUE },
+    { "relevance", "start-layer", "", FALSE },
+    { "relevance", "start-layer", "-1", FALSE },
+    { "relevance", "start-layer", "1-3", FALSE },
+    { "relevance", "start-layer", "last", FALSE },
+    { "relevance", "start-layer", "4096", FALSE },
+    { "relevance", "heads", "mean", TRUE },
+    { "relevance", "heads", "0,2", TRUE },
+    { "relevance", "heads", "1-3", TRUE },
+    { "relevance", "heads", "max", FALSE },
+    { "relevance", "heads", "min", FALSE },
+    { "relevance", "heads", "all", FALSE },
+    { "relevance", "heads", "", FALSE },
+    { "legrad", "start-layer", "11", TRUE },
+    { "legrad", "heads", "all", FALSE },
+    { "gradcam", "heads", "max", FALSE },
+    { "gradcam", "features", "attention", TRUE },
+    { "gradcam", "features", "activation", TRUE },
+    { "gradcam", "features", "", FALSE },
+    { "gradcam", "features", "activations", FALSE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
