@@ -122,6 +122,10 @@ meet_queries (Head *self, gsize first, gsize n_queries, gsize n_keys)
   const VtrTileOthers d_context_columns = { d_context, 1, self->d_context.stride };
   const VtrTileOthers d_s = { self->gradients, VTR_BLOCK, 1 };
 
+  /* Then d_A, D and so all sums are 0, too. */
+  if (vtr_vectors_are_zero (d_context, self->d_context.stride, n_queries, width))
+    return;
+
   vtr_tile_multiply (self->keys, n_keys, width, &queries, n_queries, FALSE, self->probs);
   vtr_tile_multiply (self->values, n_keys, width, &d_contexts, n_queries, FALSE, self->gradients);
   weigh_queries (self, self->rows + first * 2, n_queries);

@@ -217,6 +217,9 @@ tiles_fuse (Tiles *self, gsize first, gsize n_queries)
 
   for (gsize i = 0; i < n_queries * VTR_BLOCK; i++)
     self->fused[i] = start;
+  if (has_gradient (params) && vtr_vectors_are_zero (self->d_context + first * (self->stride / 3),
+                                                     self->stride / 3, n_queries, self->stride / 3))
+    return;
   for (guint head = 0; head < params->n_heads; head++)
     if (takes_part (params, head))
       enter_head (self, head, first, n_queries);

@@ -23,6 +23,18 @@
 #define VTR_BLOCK_VECS 2
 #define VTR_BLOCK (VTR_BLOCK_VECS * VTR_LANES) /* vectors in a block; divides 32 */
 
+/* Whether all values of @n vectors, @stride values apart, are 0: a gradient that comes from one
+ * token is 0 at all others. */
+static inline gboolean
+vtr_vectors_are_zero (const float *vectors, gsize stride, gsize n, gsize width)
+{
+  for (gsize i = 0; i < n; i++)
+    for (gsize k = 0; k < width; k++)
+      if (vectors[i * stride + k] != 0.0f)
+        return FALSE;
+  return TRUE;
+}
+
 /* For @n values, to be freed with g_aligned_free (). */
 static inline float *
 vtr_tile_new (gsize n)
