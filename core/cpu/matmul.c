@@ -117,13 +117,10 @@ static void
 pack_rows (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *scratch)
 {
   const gsize depth = self->params->depth;
-  const float *rows = self->w + first_col * depth;
+  const float *rows = self->halves != NULL ? scratch->widened : self->w + first_col * depth;
 
   if (self->halves != NULL)
-    {
-      vtr_floats_from_halves (self->halves + first_col * depth, n_cols * depth, scratch->widened);
-      rows = scratch->widened;
-    }
+    vtr_floats_from_halves (self->halves + first_col * depth, n_cols * depth, scratch->widened);
   vtr_tile_pack (rows, depth, n_cols, depth, 1.0f, scratch->panel);
 }
 
