@@ -15,8 +15,9 @@
  *   tile.h            products of a block of vectors with others: the core of all attention
  *   embed.c           patchify, embed-tokens, pool
  *   layers.c          layer-norm, swiglu, rope
- *   matmul.c          matmul, matmul-backward
- *   matmul-cblas.c    both by CBLAS, in its place where the build says so (-Dblas)
+ *   product.c         matmul, matmul-backward: the products they are (product.h)
+ *   matmul.c          such a product
+ *   matmul-cblas.c    and by CBLAS, in its place where the build says so (-Dblas)
  *   activation.h      what follows the sums in both, and its slope
  *   attention.c       attention
  *   attention-rows.c  attention-rows, attention-apply

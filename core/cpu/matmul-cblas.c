@@ -6,7 +6,7 @@
  * matmul-backward: d_x = d_y·w is the same with the columns of w for its rows.
  */
 #include "cpu/activation.h"
-#include "cpu/kernels.h"
+#include "cpu/product.h"
 #include "cpu/tile.h"
 
 #include <cblas.h>
@@ -23,22 +23,9 @@
  * second cache. */
 #define SLICE 512
 
-typedef struct
-{
-  const VtrMatmulParams *params;
-  const float *x;
-  const float *w;        /* [n_cols][depth]; NULL where they are halves */
-  const guint16 *halves; /* w then */
-  gboolean w_by_depth;   /* w, or halves, is [depth][n_cols] */
-  const float *bias;     /* NULL: none */
-  const float *scale;    /* NULL: none */
-  gboolean add;          /* to what is in y */
-  float *y;
-} Matmul;
-
 /* A row of a tile: @sums may be @y. */
 static inline __attribute__ ((always_inline)) void
-finish_row (const Matmul *self,
+finish_row (const VtrProduct *self,
             const VtrActivation activation,
             const float *sums,
             gsize first_col,
@@ -66,7 +53,7 @@ typedef struct
 } Tile;
 
 static void
-finish_tile (const Matmul *self, const Tile *tile, const float *sums, gsize sums_stride)
+finish_tile (const VtrProduct *self, const Tile *tile, const float *sums, gsize sums_stride)
 {
   for (gsize row = 0; row < tile->n_rows; row++)
     {
@@ -97,7 +84,7 @@ typedef struct
 /* sums = x·wᵀ for the tile, over @depth values from @k on, added to those before; @w: the first of
  * the tile's there, rows @w_stride apart. */
 static void
-multiply_tile (const Matmul *self,
+multiply_tile (const VtrProduct *self,
                const Tile *tile,
                gsize k,
                gsize depth,
@@ -115,7 +102,7 @@ multiply_tile (const Matmul *self,
 
 /* As above over all the depth, widening a slice at a time. */
 static void
-multiply_tile_of_halves (const Matmul *self,
+multiply_tile_of_halves (const VtrProduct *self,
                          const Tile *tile,
                          float *wide,
                          float *sums,
@@ -140,7 +127,7 @@ multiply_tile_of_halves (const Matmul *self,
 }
 
 static void
-compute_tile (const Matmul *self, const Tile *tile, const Scratch *scratch)
+compute_tile (const VtrProduct *self, const Tile *tile, const Scratch *scratch)
 {
   const gsize depth = self->params->depth, n_cols = self->params->n_cols;
   float *sums = self->add ? scratch->sums : self->y + tile->first_row * n_cols + tile->first_col;
@@ -173,8 +160,8 @@ choose_tile_cols (gsize n_cols, gsize n_row_tiles)
   return (even + 15) / 16 * 16;
 }
 
-static void
-multiply (const Matmul *self)
+void
+VTR_CPU (multiply) (const VtrProduct *self)
 {
   const gsize n_rows = self->params->n_rows, n_cols = self->params->n_cols;
   const gsize n_row_tiles = (n_rows + TILE_ROWS - 1) / TILE_ROWS;
@@ -203,72 +190,4 @@ multiply (const Matmul *self)
     g_aligned_free (scratch.sums);
     g_aligned_free (scratch.wide);
   }
-}
-
-/* @w or @halves is NULL; all else is f32.  Likewise below. */
-static void
-multiply_and_finish (const VtrMatmulParams *params,
-                     const float *w,
-                     const guint16 *halves,
-                     float *const *tensors)
-{
-  const Matmul self = {
-    .params = params,
-    .x = tensors[0],
-    .w = w,
-    .halves = halves,
-    .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
-    .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + params->n_cols : NULL,
-    .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
-    .y = tensors[3],
-  };
-
-  multiply (&self);
-}
-
-static void
-multiply_backward (const VtrMatmulBackwardParams *backward,
-                   const float *w,
-                   const guint16 *halves,
-                   float *const *tensors)
-{
-  const VtrMatmulParams params = {
-    .n_rows = backward->n_rows,
-    .n_cols = backward->n_cols,
-    .depth = backward->depth,
-  };
-  const Matmul self = {
-    .params = &params,
-    .x = tensors[0],
-    .w = w,
-    .halves = halves,
-    .w_by_depth = TRUE,
-    .y = tensors[2],
-  };
-
-  multiply (&self);
-}
-
-void
-VTR_CPU (matmul) (gconstpointer params, float *const *tensors)
-{
-  multiply_and_finish (params, tensors[1], NULL, tensors);
-}
-
-void
-VTR_CPU (matmul_f16) (gconstpointer params, float *const *tensors)
-{
-  multiply_and_finish (params, NULL, (const guint16 *) tensors[1], tensors);
-}
-
-void
-VTR_CPU (matmul_backward) (gconstpointer params, float *const *tensors)
-{
-  multiply_backward (params, tensors[1], NULL, tensors);
-}
-
-void
-VTR_CPU (matmul_backward_f16) (gconstpointer params, float *const *tensors)
-{
-  multiply_backward (params, NULL, (const guint16 *) tensors[1], tensors);
 }

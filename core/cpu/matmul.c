@@ -12,7 +12,7 @@
  * A value of y depends on its row of x and its part of w alone: batches and threads change nothing.
  */
 #include "cpu/activation.h"
-#include "cpu/kernels.h"
+#include "cpu/product.h"
 #include "cpu/tile.h"
 
 #ifdef _OPENMP
@@ -29,15 +29,7 @@
 
 typedef struct
 {
-  const VtrMatmulParams *params;
-  const float *x;
-  const float *w;        /* [n_cols][depth]; NULL where they are halves */
-  const guint16 *halves; /* w then */
-  gboolean w_by_depth;   /* w, or halves, is [depth][n_cols] */
-  const float *bias;     /* NULL: none */
-  const float *scale;    /* NULL: none */
-  gboolean add;          /* to what is in y */
-  float *y;
+  const VtrProduct *product;
   gsize n_threads;
   gsize group_rows; /* a multiple of VTR_OTHERS */
 } Matmul;
@@ -56,12 +48,12 @@ finish_row (const Matmul *self,
     {
       const gsize n = n_cols - i;
       VtrVec value = vtr_vec_load (sums + i);
-      if (self->bias != NULL)
-        value += vtr_vec_load_part (self->bias + first_col + i, n);
+      if (self->product->bias != NULL)
+        value += vtr_vec_load_part (self->product->bias + first_col + i, n);
       value = vtr_vec_activate (value, activation);
-      if (self->scale != NULL)
-        value *= vtr_vec_load_part (self->scale + first_col + i, n);
-      if (self->add)
+      if (self->product->scale != NULL)
+        value *= vtr_vec_load_part (self->product->scale + first_col + i, n);
+      if (self->product->add)
         value += vtr_vec_load_part (y + i, n);
       vtr_vec_store_part (y + i, value, n);
     }
@@ -76,11 +68,11 @@ finish_rows (const Matmul *self,
              gsize first_col,
              gsize n_cols)
 {
-  float *y = self->y + first_row * self->params->n_cols + first_col;
+  float *y = self->product->y + first_row * self->product->params->n_cols + first_col;
 
-  for (gsize row = 0; row < n_rows; row++, sums += VTR_BLOCK, y += self->params->n_cols)
+  for (gsize row = 0; row < n_rows; row++, sums += VTR_BLOCK, y += self->product->params->n_cols)
     /* Each case by itself: the activation is then a constant of the loop over columns. */
-    switch ((VtrActivation) self->params->activation)
+    switch ((VtrActivation) self->product->params->activation)
       {
       case VTR_ACTIVATION_NONE:
         finish_row (self, VTR_ACTIVATION_NONE, sums, first_col, n_cols, y);
@@ -89,7 +81,7 @@ finish_rows (const Matmul *self,
         finish_row (self, VTR_ACTIVATION_GELU_ERF, sums, first_col, n_cols, y);
         break;
       default:
-        finish_row (self, self->params->activation, sums, first_col, n_cols, y);
+        finish_row (self, self->product->params->activation, sums, first_col, n_cols, y);
       }
 }
 
@@ -116,11 +108,13 @@ typedef struct
 static void
 pack_rows (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *scratch)
 {
-  const gsize depth = self->params->depth;
-  const float *rows = self->halves != NULL ? scratch->widened : self->w + first_col * depth;
+  const gsize depth = self->product->params->depth;
+  const float *rows =
+      self->product->halves != NULL ? scratch->widened : self->product->w + first_col * depth;
 
-  if (self->halves != NULL)
-    vtr_floats_from_halves (self->halves + first_col * depth, n_cols * depth, scratch->widened);
+  if (self->product->halves != NULL)
+    vtr_floats_from_halves (self->product->halves + first_col * depth, n_cols * depth,
+                            scratch->widened);
   vtr_tile_pack (rows, depth, n_cols, depth, 1.0f, scratch->panel);
 }
 
@@ -128,36 +122,40 @@ pack_rows (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *scr
 static void
 pack_columns (const Matmul *self, gsize first_col, gsize n_cols, const Scratch *scratch)
 {
-  const gsize stride = self->params->n_cols;
+  const gsize stride = self->product->params->n_cols;
   float *panel = scratch->panel;
 
   if (n_cols < VTR_BLOCK)
-    memset (panel, 0, self->params->depth * VTR_BLOCK * sizeof *panel);
-  for (gsize k = 0; k < self->params->depth; k++, panel += VTR_BLOCK)
-    if (self->halves != NULL)
-      vtr_floats_from_halves (self->halves + k * stride + first_col, n_cols, panel);
+    memset (panel, 0, self->product->params->depth * VTR_BLOCK * sizeof *panel);
+  for (gsize k = 0; k < self->product->params->depth; k++, panel += VTR_BLOCK)
+    if (self->product->halves != NULL)
+      vtr_floats_from_halves (self->product->halves + k * stride + first_col, n_cols, panel);
     else
-      memcpy (panel, self->w + k * stride + first_col, n_cols * sizeof *panel);
+      memcpy (panel, self->product->w + k * stride + first_col, n_cols * sizeof *panel);
 }
 
 /* A group of rows by the panel of columns from @first_col on. */
 static void
 multiply_panel (const Matmul *self, gsize first_row, gsize first_col, const Scratch *scratch)
 {
-  const gsize depth = self->params->depth;
-  const gsize n_cols = MIN (VTR_BLOCK, self->params->n_cols - first_col);
+  const gsize depth = self->product->params->depth;
+  const gsize n_cols = MIN (VTR_BLOCK, self->product->params->n_cols - first_col);
   /* While every thread has one panel, the next of this one is as many on as there are threads. */
-  const gsize next_col = MIN (first_col + self->n_threads * VTR_BLOCK, self->params->n_cols);
+  const gsize next_col =
+      MIN (first_col + self->n_threads * VTR_BLOCK, self->product->params->n_cols);
   /* Columns of w are no one piece of memory that could come next. */
-  const gsize n_next = self->w_by_depth ? 0 : MIN (VTR_BLOCK, self->params->n_cols - next_col);
-  const gsize end_row = MIN (first_row + self->group_rows, self->params->n_rows);
+  const gsize n_next =
+      self->product->w_by_depth ? 0 : MIN (VTR_BLOCK, self->product->params->n_cols - next_col);
+  const gsize end_row = MIN (first_row + self->group_rows, self->product->params->n_rows);
   const gsize n_blocks = (end_row - first_row + VTR_OTHERS - 1) / VTR_OTHERS;
-  const gsize row_bytes = depth * (self->halves != NULL ? sizeof (guint16) : sizeof (float));
-  const guint8 *w = self->halves != NULL ? (const guint8 *) self->halves : (const guint8 *) self->w;
+  const gsize row_bytes =
+      depth * (self->product->halves != NULL ? sizeof (guint16) : sizeof (float));
+  const guint8 *w = self->product->halves != NULL ? (const guint8 *) self->product->halves
+                                                  : (const guint8 *) self->product->w;
   const guint8 *next = w + next_col * row_bytes;
   float sums[VTR_OTHERS * VTR_BLOCK] __attribute__ ((aligned (VTR_TILE_ALIGNMENT)));
 
-  if (self->w_by_depth)
+  if (self->product->w_by_depth)
     pack_columns (self, first_col, n_cols, scratch);
   else
     pack_rows (self, first_col, n_cols, scratch);
@@ -165,7 +163,7 @@ multiply_panel (const Matmul *self, gsize first_row, gsize first_col, const Scra
     {
       const gsize row = first_row + block * VTR_OTHERS;
       const gsize n_rows = MIN (VTR_OTHERS, end_row - row);
-      const VtrTileOthers rows = { self->x + row * depth, depth, 1 };
+      const VtrTileOthers rows = { self->product->x + row * depth, depth, 1 };
 
       prefetch_share (next, n_next * row_bytes, block, n_blocks);
       vtr_tile_multiply (scratch->panel, n_cols, depth, &rows, n_rows, FALSE, sums);
@@ -194,99 +192,33 @@ choose_group_rows (gsize n_rows, gsize n_panels, gsize n_threads)
   return (n_blocks + n_groups - 1) / n_groups * VTR_OTHERS;
 }
 
-/* Chooses how @self is split. */
-static void
-multiply (Matmul *self)
+void
+VTR_CPU (multiply) (const VtrProduct *product)
 {
-  const gsize n_rows = self->params->n_rows, n_cols = self->params->n_cols;
-  const gsize depth = self->params->depth;
+  const gsize n_rows = product->params->n_rows, n_cols = product->params->n_cols;
+  const gsize depth = product->params->depth;
   const gsize n_panels = (n_cols + VTR_BLOCK - 1) / VTR_BLOCK;
-
-  self->n_threads = count_threads ();
-  self->group_rows = choose_group_rows (n_rows, n_panels, self->n_threads);
-  const gsize n_groups = (n_rows + self->group_rows - 1) / self->group_rows;
+  const gsize n_threads = count_threads ();
+  const Matmul self = {
+    .product = product,
+    .n_threads = n_threads,
+    .group_rows = choose_group_rows (n_rows, n_panels, n_threads),
+  };
+  const gsize n_groups = (n_rows + self.group_rows - 1) / self.group_rows;
 
 #pragma omp parallel if (VTR_CPU_IS_LARGE((double) n_rows * n_cols * depth))
   {
     const Scratch scratch = {
       .panel = vtr_tile_new (depth * VTR_BLOCK),
       .widened =
-          self->halves != NULL && !self->w_by_depth ? vtr_tile_new (depth * VTR_BLOCK) : NULL,
+          product->halves != NULL && !product->w_by_depth ? vtr_tile_new (depth * VTR_BLOCK) : NULL,
     };
 
     /* One at a time: where another program takes a thread's core, the others do its share. */
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n_groups * n_panels; i++)
-      multiply_panel (self, i / n_panels * self->group_rows, i % n_panels * VTR_BLOCK, &scratch);
+      multiply_panel (&self, i / n_panels * self.group_rows, i % n_panels * VTR_BLOCK, &scratch);
     g_aligned_free (scratch.panel);
     g_aligned_free (scratch.widened);
   }
-}
-
-/* @w or @halves is NULL; all else is f32.  Likewise below. */
-static void
-multiply_and_finish (const VtrMatmulParams *params,
-                     const float *w,
-                     const guint16 *halves,
-                     float *const *tensors)
-{
-  Matmul self = {
-    .params = params,
-    .x = tensors[0],
-    .w = w,
-    .halves = halves,
-    .bias = params->flags & VTR_MATMUL_BIAS ? tensors[2] : NULL,
-    .scale = params->flags & VTR_MATMUL_SCALE ? tensors[2] + params->n_cols : NULL,
-    .add = (params->flags & VTR_MATMUL_ACCUMULATE) != 0,
-    .y = tensors[3],
-  };
-
-  multiply (&self);
-}
-
-static void
-multiply_backward (const VtrMatmulBackwardParams *backward,
-                   const float *w,
-                   const guint16 *halves,
-                   float *const *tensors)
-{
-  const VtrMatmulParams params = {
-    .n_rows = backward->n_rows,
-    .n_cols = backward->n_cols,
-    .depth = backward->depth,
-  };
-  Matmul self = {
-    .params = &params,
-    .x = tensors[0],
-    .w = w,
-    .halves = halves,
-    .w_by_depth = TRUE,
-    .y = tensors[2],
-  };
-
-  multiply (&self);
-}
-
-void
-VTR_CPU (matmul) (gconstpointer params, float *const *tensors)
-{
-  multiply_and_finish (params, tensors[1], NULL, tensors);
-}
-
-void
-VTR_CPU (matmul_f16) (gconstpointer params, float *const *tensors)
-{
-  multiply_and_finish (params, NULL, (const guint16 *) tensors[1], tensors);
-}
-
-void
-VTR_CPU (matmul_backward) (gconstpointer params, float *const *tensors)
-{
-  multiply_backward (params, tensors[1], NULL, tensors);
-}
-
-void
-VTR_CPU (matmul_backward_f16) (gconstpointer params, float *const *tensors)
-{
-  multiply_backward (params, NULL, (const guint16 *) tensors[1], tensors);
 }
