@@ -13,7 +13,7 @@
  *   kernels.c         kernel → function
  *   simd.h            vectors of floats and functions of them
  *   tile.h            products of a block of vectors with others: the core of all attention
- *   embed.c           patchify, embed-tokens, pool
+ *   embed.c           patchify, embed-tokens, gather-tokens, pool
  *   layers.c          layer-norm, swiglu, rope
  *   product.c         matmul, matmul-backward: the products they are (product.h)
  *   matmul.c          such a product

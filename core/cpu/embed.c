@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
-/* patchify, embed-tokens, pool: see the shaders of these names for the shapes. */
+/* patchify, embed-tokens, gather-tokens, pool: see the shaders of these names for the shapes. */
 #include "cpu/kernels.h"
 
 #include <string.h>
@@ -55,6 +55,20 @@ VTR_CPU (embed_tokens) (gconstpointer data, float *const *tensors)
         for (gsize column = 0; column < width; column++)
           out[column] += positions[patch * width + column];
     }
+}
+
+void
+VTR_CPU (gather_tokens) (gconstpointer data, float *const *tensors)
+{
+  const VtrGatherTokensParams *params = data;
+  const guint32 *indices = (const guint32 *) tensors[1];
+  const gsize width = params->width, n_kept = params->n_kept, stride = params->image_stride;
+  const gsize n_rows = params->n_values / width;
+
+#pragma omp parallel for if (VTR_CPU_IS_LARGE(params->n_values))
+  for (gsize row = 0; row < n_rows; row++)
+    memcpy (tensors[2] + row * width, tensors[0] + row / n_kept * stride + indices[row] * width,
+            width * sizeof (float));
 }
 
 void

@@ -8,6 +8,7 @@ const VtrCpuVariant VTR_CPU (variant) = {
   .kernels = {
     [VTR_KERNEL_PATCHIFY] = VTR_CPU (patchify),
     [VTR_KERNEL_EMBED_TOKENS] = VTR_CPU (embed_tokens),
+    [VTR_KERNEL_GATHER_TOKENS] = VTR_CPU (gather_tokens),
     [VTR_KERNEL_LAYER_NORM] = VTR_CPU (layer_norm),
     [VTR_KERNEL_MATMUL] = VTR_CPU (matmul),
     [VTR_KERNEL_SWIGLU] = VTR_CPU (swiglu),

@@ -37,6 +37,7 @@ extern const VtrCpuVariant VTR_CPU (variant);
 
 void VTR_CPU (patchify) (gconstpointer params, float *const *tensors);
 void VTR_CPU (embed_tokens) (gconstpointer params, float *const *tensors);
+void VTR_CPU (gather_tokens) (gconstpointer params, float *const *tensors);
 void VTR_CPU (layer_norm) (gconstpointer params, float *const *tensors);
 void VTR_CPU (matmul) (gconstpointer params, float *const *tensors);
 void VTR_CPU (matmul_f16) (gconstpointer params, float *const *tensors);

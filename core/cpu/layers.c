@@ -86,7 +86,7 @@ VTR_CPU (rope) (gconstpointer data, float *const *tensors)
     {
       const gsize patch = row % n_patches;
       const gsize token = row / n_patches * params->n_tokens + params->n_prefix + patch;
-      const float *cos = tensors[1] + patch * width;
+      const float *cos = tensors[1] + row / n_patches * params->table_stride + patch * width;
       for (gsize head = 0; head < n_turning; head++)
         turn_head (tensors[0] + (token * 3 * params->n_heads + head) * width, cos,
                    cos + n_patches * width, width / 2);

@@ -74,6 +74,8 @@ static const Choice choices[VTR_N_KERNELS] = {
   [VTR_KERNEL_PATCHIFY] =
       PER_VALUE_F16 (VTR_SHADER_PATCHIFY, VTR_SHADER_PATCHIFY_F16, 1, VtrPatchifyParams, n_values),
   [VTR_KERNEL_EMBED_TOKENS] = PER_VALUE (VTR_SHADER_EMBED_TOKENS, VtrEmbedTokensParams, n_values),
+  [VTR_KERNEL_GATHER_TOKENS] =
+      PER_VALUE (VTR_SHADER_GATHER_TOKENS, VtrGatherTokensParams, n_values),
   [VTR_KERNEL_LAYER_NORM] = CHOSEN_BY (vtr_launch_choose_layer_norm),
   [VTR_KERNEL_MATMUL] = CHOSEN_BY (vtr_launch_choose_matmul),
   [VTR_KERNEL_SWIGLU] =

@@ -11,6 +11,7 @@ static const VtrKernelInfo kernels[VTR_N_KERNELS] = {
   [VTR_KERNEL_PATCHIFY] = { "patchify", 2, T0, T1, sizeof (VtrPatchifyParams) },
   [VTR_KERNEL_EMBED_TOKENS] = { "embed-tokens", 4, T0 | T1 | T2, T3,
                                 sizeof (VtrEmbedTokensParams) },
+  [VTR_KERNEL_GATHER_TOKENS] = { "gather-tokens", 3, T0 | T1, T2, sizeof (VtrGatherTokensParams) },
   [VTR_KERNEL_LAYER_NORM] = { "layer-norm", 3, T0 | T1, T2, sizeof (VtrLayerNormParams) },
   [VTR_KERNEL_MATMUL] = { "matmul", 4, T0 | T1 | T2 | T3, T3, sizeof (VtrMatmulParams) },
   [VTR_KERNEL_SWIGLU] = { "swiglu", 2, T0, T1, sizeof (VtrSwigluParams) },

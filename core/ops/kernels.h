@@ -12,6 +12,7 @@ typedef enum
 {
   VTR_KERNEL_PATCHIFY,
   VTR_KERNEL_EMBED_TOKENS,
+  VTR_KERNEL_GATHER_TOKENS,
   VTR_KERNEL_LAYER_NORM,
   VTR_KERNEL_MATMUL,
   VTR_KERNEL_SWIGLU,
@@ -73,6 +74,14 @@ typedef struct
 
 typedef struct
 {
+  guint32 n_values; /* of y */
+  guint32 n_kept;   /* tokens of an image of y */
+  guint32 width;
+  guint32 image_stride; /* values of an image of x; 0: all images have the same x */
+} VtrGatherTokensParams;
+
+typedef struct
+{
   guint32 n_rows;
   guint32 width;
   float eps;
@@ -100,6 +109,7 @@ typedef struct
   guint32 n_prefix;
   guint32 n_heads;
   guint32 head_width;
+  guint32 table_stride; /* values of an image's table; 0: all images have the same */
 } VtrRopeParams;
 
 typedef struct

@@ -33,6 +33,14 @@ gboolean vtr_op_embed_tokens (VtrStream *stream,
                               const VtrTensor *tokens,
                               GError **error);
 
+/* y [b][m][d]: tokens indices [b][m] u32, each < n, of x [b][n][d], or of x [1][n][d] for all
+ * images.  y is not x. */
+gboolean vtr_op_gather_tokens (VtrStream *stream,
+                               const VtrTensor *x,
+                               const VtrTensor *indices,
+                               const VtrTensor *y,
+                               GError **error);
+
 /* y = (x − mean) / sqrt (var + eps) · weight + bias over the last axis; x, y any shape of last axis
  * d (may be the same tensor), affine [2][d]: weight, bias.  y: activation. */
 gboolean vtr_op_layer_norm (VtrStream *stream,
@@ -78,7 +86,8 @@ gboolean vtr_op_swiglu (VtrStream *stream,
                         GError **error);
 
 /* Rotates q and k of the patches in qkv [b][n][3][h][hd]: x·cos + rotate_half (x)·sin, with
- * table [2][p][hd]: cos, sin.  Prefix tokens (n − p of them) stay.  qkv: activation. */
+ * table [2][p][hd]: cos, sin, or [b][2][p][hd], one for each image.  Prefix tokens (n − p of them)
+ * stay.  qkv: activation. */
 gboolean
 vtr_op_rope (VtrStream *stream, const VtrTensor *qkv, const VtrTensor *table, GError **error);
 

@@ -78,6 +78,41 @@ run_embed_tokens (VtrTrial *trial, gconstpointer data, GError **error)
 const VtrVerifyOp vtr_verify_embed_tokens =
     VTR_VERIFY_OP ("embed-tokens", run_embed_tokens, embed_tokens_cases);
 
+/* ---- gather-tokens ---- */
+
+typedef struct
+{
+  const char *name;
+  guint b, n, m, d;
+  gboolean shared; /* whether all images are of the same x */
+} GatherTokensCase;
+
+static const GatherTokensCase gather_tokens_cases[] = {
+  { "one-token", 1, 1, 1, 7, FALSE },   { "some", 2, 17, 5, 12, FALSE },
+  { "of-one", 5, 10, 6, 9, TRUE },      { "more-than-there-are", 2, 3, 11, 8, FALSE },
+  { "batch-of-32", 32, 9, 4, 6, TRUE }, { "vit-small", 4, 257, 129, 384, TRUE },
+};
+
+static gboolean
+run_gather_tokens (VtrTrial *trial, gconstpointer data, GError **error)
+{
+  const GatherTokensCase *test = data;
+  const guint b = test->b, m = test->m, d = test->d;
+  VtrTrialTensor *x = vtr_trial_input (trial, "x", -1, 1, 3, test->shared ? 1 : b, test->n, d);
+  VtrTrialTensor *indices = vtr_trial_zeros (trial, "indices", VTR_DTYPE_U32, 2, b, m);
+  VtrTrialTensor *y = vtr_trial_output (trial, "y", 3, b, m, d);
+
+  y->max_nmse = 0.0; /* it only copies */
+  for (guint i = 0; i < b * m; i++)
+    ((guint32 *) indices->values)[i] =
+        (guint32) g_rand_int_range (trial->rand, 0, (gint32) test->n);
+  return vtr_trial_begin (trial, error) &&
+         vtr_op_gather_tokens (trial->stream, &x->tensor, &indices->tensor, &y->tensor, error);
+}
+
+const VtrVerifyOp vtr_verify_gather_tokens =
+    VTR_VERIFY_OP ("gather-tokens", run_gather_tokens, gather_tokens_cases);
+
 /* ---- pool ---- */
 
 typedef struct

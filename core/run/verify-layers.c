@@ -157,13 +157,15 @@ typedef struct
 {
   const char *name;
   guint b, n_prefix, p, h, hd;
+  gboolean per_image; /* whether each image has its own table */
 } RopeCase;
 
 static const RopeCase rope_cases[] = {
-  { "one-pair", 1, 0, 1, 1, 2 },     { "no-prefix", 1, 0, 6, 2, 8 },
-  { "cls", 1, 1, 6, 3, 8 },          { "registers", 3, 5, 9, 2, 16 },
-  { "head-of-6", 1, 1, 4, 3, 6 },    { "head-of-128", 1, 5, 4, 2, 128 },
-  { "batch-of-32", 32, 1, 4, 2, 4 }, { "vit-small", 1, 5, 196, 6, 64 },
+  { "one-pair", 1, 0, 1, 1, 2, FALSE },     { "no-prefix", 1, 0, 6, 2, 8, FALSE },
+  { "cls", 1, 1, 6, 3, 8, FALSE },          { "registers", 3, 5, 9, 2, 16, FALSE },
+  { "head-of-6", 1, 1, 4, 3, 6, FALSE },    { "head-of-128", 1, 5, 4, 2, 128, FALSE },
+  { "batch-of-32", 32, 1, 4, 2, 4, FALSE }, { "vit-small", 1, 5, 196, 6, 64, FALSE },
+  { "tables", 3, 2, 5, 2, 12, TRUE },       { "tables-vit-small", 2, 5, 98, 6, 64, TRUE },
 };
 
 static gboolean
@@ -173,7 +175,9 @@ run_rope (VtrTrial *trial, gconstpointer data, GError **error)
   const guint n = test->n_prefix + test->p, h = test->h, hd = test->hd;
   vtr_trial_guard (trial);
   VtrTrialTensor *qkv = vtr_trial_activation (trial, "qkv", -1, 1, 5, test->b, n, 3, h, hd);
-  VtrTrialTensor *table = vtr_trial_input (trial, "table", -1, 1, 3, 2, test->p, hd);
+  VtrTrialTensor *table = test->per_image
+                              ? vtr_trial_input (trial, "table", -1, 1, 4, test->b, 2, test->p, hd)
+                              : vtr_trial_input (trial, "table", -1, 1, 3, 2, test->p, hd);
 
   qkv->is_output = TRUE;
   return vtr_trial_begin (trial, error) &&

@@ -9,6 +9,7 @@
 static const VtrVerifyOp *const ops[] = {
   &vtr_verify_patchify,
   &vtr_verify_embed_tokens,
+  &vtr_verify_gather_tokens,
   &vtr_verify_layer_norm,
   &vtr_verify_matmul,
   &vtr_verify_swiglu,

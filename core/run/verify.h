@@ -6,7 +6,7 @@
  *
  *   verify.c            the table of ops; runs the cases, compares, judges
  *   trial.c             a case on one device: tensors between sentinels
- *   verify-embed.c      the cases of patchify, embed-tokens, pool
+ *   verify-embed.c      the cases of patchify, embed-tokens, gather-tokens, pool
  *   verify-layers.c     of layer-norm, matmul, swiglu, rope
  *   verify-attention.c  of attention, attention-rows, attention-apply
  *   verify-rollout.c    of the rollout
@@ -137,7 +137,8 @@ typedef struct
     op, op " f16", run, cases, sizeof *(cases), G_N_ELEMENTS (cases)                               \
   }
 
-extern const VtrVerifyOp vtr_verify_patchify, vtr_verify_embed_tokens, vtr_verify_pool;
+extern const VtrVerifyOp vtr_verify_patchify, vtr_verify_embed_tokens, vtr_verify_gather_tokens,
+    vtr_verify_pool;
 extern const VtrVerifyOp vtr_verify_layer_norm, vtr_verify_matmul, vtr_verify_swiglu,
     vtr_verify_rope;
 extern const VtrVerifyOp vtr_verify_attention, vtr_verify_attention_rows,

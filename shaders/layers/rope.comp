@@ -3,7 +3,7 @@
 // x·cos + rotate_half (x)·sin with rotate_half ([a, b]) = [−b, a], a and b halves of a head.
 //
 //   qkv    in/out  [n_images][n_tokens][3][n_heads][head_width]  STORED  prefix tokens and v stay
-//   table  in      [2][n_tokens − n_prefix][head_width]          f32     cos, sin
+//   table  in      [2][n_tokens − n_prefix][head_width]          f32     cos, sin; or [n_images][2]..
 //
 // Grid: linear, one invocation per pair of values that turn together.
 #version 450
@@ -25,6 +25,7 @@ layout (push_constant) uniform Params // VtrRopeParams in core/ops/kernels.h
   uint n_prefix;
   uint n_heads;
   uint head_width;
+  uint table_stride; // values of an image's table; 0: all images have the same
 } params;
 
 #include "grid.glsl"
@@ -42,11 +43,13 @@ main ()
   const uint q_or_k_head = index / half_width % (2 * params.n_heads); // q's heads, then k's
   const uint rest = index / half_width / (2 * params.n_heads);
   const uint patch_index = rest % n_patches;
-  const uint token = rest / n_patches * params.n_tokens + params.n_prefix + patch_index;
+  const uint image = rest / n_patches;
+  const uint token = image * params.n_tokens + params.n_prefix + patch_index;
 
   const uint first = (token * 3 * params.n_heads + q_or_k_head) * params.head_width + column;
   const uint second = first + half_width;
-  const uint cos_first = patch_index * params.head_width + column;
+  const uint cos_first =
+      image * params.table_stride + patch_index * params.head_width + column;
   const uint sin_first = cos_first + n_patches * params.head_width;
 
   const float a = float (qkv[first]);

@@ -9,6 +9,7 @@
 
 void add_patchify_cases (void);
 void add_embed_tokens_cases (void);
+void add_gather_tokens_cases (void);
 void add_layer_norm_cases (void);
 void add_matmul_cases (void);
 void add_swiglu_cases (void);

@@ -6,6 +6,7 @@ add_cases (void)
 {
   add_patchify_cases ();
   add_embed_tokens_cases ();
+  add_gather_tokens_cases ();
   add_layer_norm_cases ();
   add_matmul_cases ();
   add_swiglu_cases ();

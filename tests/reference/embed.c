@@ -38,6 +38,22 @@ reference_embed_tokens (const float *patches,
     }
 }
 
+void
+reference_gather_tokens (const float *x,
+                         const guint32 *indices,
+                         guint b,
+                         gboolean shared,
+                         guint n,
+                         guint m,
+                         guint d,
+                         double *y)
+{
+  for (guint image = 0; image < b; image++)
+    for (guint i = 0; i < m; i++, indices++)
+      for (guint column = 0; column < d; column++)
+        *y++ = x[((shared ? 0 : image) * n + *indices) * d + column];
+}
+
 /* Mean of the tokens from @first up to @end, [d]. */
 static void
 mean_tokens (const float *tokens, guint first, guint end, guint d, double *mean)

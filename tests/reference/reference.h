@@ -29,6 +29,16 @@ void reference_embed_tokens (const float *patches,
                              guint d,
                              double *tokens);
 
+/* x: [n][d] for all images where it is @shared, else [b][n][d]. */
+void reference_gather_tokens (const float *x,
+                              const guint32 *indices,
+                              guint b,
+                              gboolean shared,
+                              guint n,
+                              guint m,
+                              guint d,
+                              double *y);
+
 /* tokens [b][n][d] → pooled [b][d or 2d] */
 void reference_pool (const float *tokens,
                      guint b,

@@ -55,6 +55,7 @@ const LaunchSample launch_samples[] = {
   SAMPLE (PATCHIFY, patchify, .n_values = 150528),
   SAMPLE_F16 (PATCHIFY, T1, patchify, .n_values = 150528),
   SAMPLE (EMBED_TOKENS, embed_tokens, .n_values = 98688),
+  SAMPLE (GATHER_TOKENS, gather_tokens, .n_values = 98688),
   SAMPLE (LAYER_NORM, layer_norm, .n_rows = 257, .width = 384),
   SAMPLE (LAYER_NORM, layer_norm, .n_rows = 257, .width = 381),
   SAMPLE_F16 (LAYER_NORM, T2, layer_norm, .n_rows = 257, .width = 384),

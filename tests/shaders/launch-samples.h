@@ -15,6 +15,7 @@ typedef struct
   {
     VtrPatchifyParams patchify;
     VtrEmbedTokensParams embed_tokens;
+    VtrGatherTokensParams gather_tokens;
     VtrLayerNormParams layer_norm;
     VtrMatmulParams matmul;
     VtrSwigluParams swiglu;

@@ -304,6 +304,7 @@ static const WrongKernels wrong_kernels[] = {
     6,
     { "layer-norm-backward", "matmul-backward", "activation-backward", "swiglu-backward",
       "attention-backward", "pool-backward" } },
+  ALONE (GATHER_TOKENS, "gather-tokens"),
   ALONE (ATTENTION_BACKWARD_ROWS, "attention-backward"),
   ALONE (ROLLOUT_ROW_SUMS, "rollout-step", "grad-rollout-step"),
   ALONE (ROLLOUT_HISTOGRAM,
