@@ -2,6 +2,7 @@
 
 /* What goes into a forward pass and what comes out of it, whatever the method. */
 #include "explain/explain.h"
+#include "run/variants.h"
 
 gboolean
 vtr_explain_write_pixels (VtrExplainRun *run, GError **error)
@@ -55,35 +56,6 @@ copy_row (const float *values, const VtrTensor *tensor, guint image)
   return g_memdup2 (values + image * width, width * sizeof (float));
 }
 
-/* DeiT's two heads answer with the mean of their logits. */
-static void
-average_distillation (VtrExplainRun *run)
-{
-  const VtrOutputs *outputs = &run->outputs;
-
-  if (outputs->logits_distillation == NULL)
-    return;
-  for (gsize i = 0; i < vtr_tensor_n_values (&run->plan->logits); i++)
-    outputs->logits[i] = (outputs->logits[i] + outputs->logits_distillation[i]) / 2;
-}
-
-/* Values that are not finite mean weights or pixels the model cannot be right with, or numbers on
- * the way that were too large for f16. */
-static gboolean
-check_finite (const VtrExplainRun *run, const float *values, gsize n_values, GError **error)
-{
-  const gboolean halves = run->plan->precision == VTR_PRECISION_F16;
-
-  if (vtr_floats_find_bad (values, n_values) == n_values)
-    return TRUE;
-  g_set_error (error, VTR_ERROR, VTR_ERROR_BAD_VALUES,
-               "The model “%s” computed values that are not numbers: %s",
-               vtr_model_get_name (run->model),
-               halves ? "f16 may be too small for it, so use --precision f32"
-                      : "its weights may be damaged");
-  return FALSE;
-}
-
 gboolean
 vtr_explain_take_outputs (VtrExplainRun *run, GError **error)
 {
@@ -93,10 +65,13 @@ vtr_explain_take_outputs (VtrExplainRun *run, GError **error)
 
   if (run->outputs_taken)
     return TRUE;
-  if (!check_finite (run, outputs->embedding, vtr_tensor_n_values (embedding), error))
+  if (!vtr_check_finite (run->model, run->plan->precision, outputs->embedding,
+                         vtr_tensor_n_values (embedding), error))
     return FALSE;
   run->outputs_taken = TRUE;
-  average_distillation (run);
+  if (outputs->logits_distillation != NULL)
+    vtr_average_logits (outputs->logits, outputs->logits_distillation,
+                        vtr_tensor_n_values (logits));
   for (guint image = 0; image < run->n_inputs; image++)
     {
       VtrExplanation *explanation = run->explanations[image];

@@ -148,6 +148,24 @@ is_out_of_memory (const GError *error)
   return g_error_matches (error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY);
 }
 
+/* Pictures that are explained together. */
+typedef struct
+{
+  Job *job;
+  VtrInput *const *inputs;
+  guint n_inputs;
+  VtrExplanation **explanations;
+} Batch;
+
+static gboolean
+explain_in_any_slot (VtrSlot *slot, gpointer user_data, GError **error)
+{
+  const Batch *batch = user_data;
+
+  return explain_in_slot (batch->job, slot, batch->inputs, batch->n_inputs, batch->explanations,
+                          error);
+}
+
 /* Explains @n_inputs pictures of one grid in one batch; beside other runs where there is memory for
  * all, else alone. */
 static gboolean
@@ -157,24 +175,9 @@ explain_batch (Job *job,
                VtrExplanation **explanations,
                GError **error)
 {
-  VtrSlots *slots = &job->session->slots;
-  VtrSlot *slot = vtr_slots_take (slots);
-  const gboolean crowded = !slot->alone;
-  g_autoptr (GError) local_error = NULL;
-  gboolean ok = explain_in_slot (job, slot, inputs, n_inputs, explanations, &local_error);
+  Batch batch = { job, inputs, n_inputs, explanations };
 
-  vtr_slots_give (slots, slot);
-  if (is_out_of_memory (local_error) && crowded)
-    {
-      g_info ("A batch of %u is computed alone: %s", n_inputs, local_error->message);
-      g_clear_error (&local_error);
-      slot = vtr_slots_take_alone (slots);
-      ok = explain_in_slot (job, slot, inputs, n_inputs, explanations, &local_error);
-      vtr_slots_give (slots, slot);
-    }
-  if (!ok)
-    g_propagate_error (error, g_steal_pointer (&local_error));
-  return ok;
+  return vtr_slots_run (&job->session->slots, explain_in_any_slot, &batch, error);
 }
 
 /* All that @n_inputs pictures of a grid take, planned but not allocated; NULL if it cannot be. */

@@ -41,17 +41,17 @@ embed (Forward *self, GError **error)
   const VtrDeviceWeights *weights = self->weights;
   const VtrTensor *prefix = vtr_tensor_exists (&weights->prefix) ? &weights->prefix : NULL;
   const VtrTensor *positions = vtr_tensor_exists (&plan->positions) ? &plan->positions : NULL;
+  const VtrTensor *tokens = plan->subsets != NULL ? &plan->subsets->whole : &plan->tokens;
 
   if (!vtr_op_patchify (self->stream, &plan->pixels, self->arch->patch_size, &plan->patches,
                         error) ||
       !vtr_linear (self->stream, &weights->patch, &plan->patches, VTR_MATMUL_BIAS,
                    VTR_ACTIVATION_NONE, &plan->embedded, error) ||
-      !vtr_op_embed_tokens (self->stream, &plan->embedded, prefix, positions, &plan->tokens, error))
+      !vtr_op_embed_tokens (self->stream, &plan->embedded, prefix, positions, tokens, error))
     return FALSE;
 
-  return !self->arch->pre_norm ||
-         vtr_op_layer_norm (self->stream, &plan->tokens, &weights->pre_norm,
-                            (float) self->arch->norm_eps, &plan->tokens, error);
+  return !self->arch->pre_norm || vtr_op_layer_norm (self->stream, tokens, &weights->pre_norm,
+                                                     (float) self->arch->norm_eps, tokens, error);
 }
 
 /* tokens += scale1·proj (attention (norm1 (tokens))) */
@@ -250,21 +250,30 @@ keep_input (Forward *self, guint layer, GError **error)
 }
 
 gboolean
-vtr_forward (VtrStream *stream,
-             VtrModel *model,
-             const VtrDeviceWeights *weights,
-             const VtrPlan *plan,
-             double temperature,
-             const VtrProgress *progress,
-             GError **error)
+vtr_forward_embed (VtrStream *stream,
+                   VtrModel *model,
+                   const VtrDeviceWeights *weights,
+                   const VtrPlan *plan,
+                   GError **error)
+{
+  Forward self = forward_new (stream, model, weights, plan);
+
+  return embed (&self, error);
+}
+
+gboolean
+vtr_forward_blocks (VtrStream *stream,
+                    VtrModel *model,
+                    const VtrDeviceWeights *weights,
+                    const VtrPlan *plan,
+                    double temperature,
+                    const VtrProgress *progress,
+                    GError **error)
 {
   const VtrArch *arch = vtr_model_get_arch (model);
   Forward self = forward_new (stream, model, weights, plan);
 
   self.attention_scale = vtr_attention_scale (arch, temperature);
-  if (!embed (&self, error))
-    return FALSE;
-
   for (guint layer = 0; layer < arch->n_layers; layer++)
     {
       if (!keep_input (&self, layer, error) || !attend (&self, layer, error) ||
@@ -278,4 +287,17 @@ vtr_forward (VtrStream *stream,
 
   return vtr_forward_head (stream, model, weights, plan,
                            &(VtrHeadSource){ .layer = arch->n_layers - 1 }, error);
+}
+
+gboolean
+vtr_forward (VtrStream *stream,
+             VtrModel *model,
+             const VtrDeviceWeights *weights,
+             const VtrPlan *plan,
+             double temperature,
+             const VtrProgress *progress,
+             GError **error)
+{
+  return vtr_forward_embed (stream, model, weights, plan, error) &&
+         vtr_forward_blocks (stream, model, weights, plan, temperature, progress, error);
 }

@@ -3,6 +3,8 @@
 /* The buffers of one run: planned first, so that the bytes are known before any is allocated. */
 #include "run/run.h"
 
+#include <string.h>
+
 /* The MLP's hidden tokens are the largest buffer and no layer needs them all at once. */
 #define MAX_HIDDEN_BYTES (G_GUINT64_CONSTANT (64) << 20)
 
@@ -56,6 +58,7 @@ plan_trunk (Planner *planner)
   VtrPlan *plan = planner->plan;
   const VtrArch *arch = planner->arch;
   const guint32 b = plan->batch;
+  const guint32 n_pictures = plan->subsets != NULL ? 1 : b;
   const guint32 n = plan->n_tokens;
   const guint32 p = plan->n_rows * plan->n_columns;
   const guint32 d = arch->hidden_size;
@@ -64,9 +67,9 @@ plan_trunk (Planner *planner)
   const guint32 hidden = swiglu ? 2 * arch->mlp_size : arch->mlp_size;
   const guint32 chunk = count_hidden_chunk (planner, hidden);
 
-  PLAN (pixels, b, 3, plan->n_rows * patch, plan->n_columns * patch);
-  PLAN_ACTIVATION (patches, b, p, 3 * patch * patch);
-  PLAN (embedded, b, p, d);
+  PLAN (pixels, n_pictures, 3, plan->n_rows * patch, plan->n_columns * patch);
+  PLAN_ACTIVATION (patches, n_pictures, p, 3 * patch * patch);
+  PLAN (embedded, n_pictures, p, d);
   PLAN (tokens, b, n, d);
   PLAN_ACTIVATION (normed, b, n, d);
   PLAN_ACTIVATION (hidden, chunk, hidden);
@@ -74,8 +77,30 @@ plan_trunk (Planner *planner)
     PLAN_ACTIVATION (gated, chunk, arch->mlp_size);
   if (arch->positions != VTR_POSITIONS_NONE)
     PLAN (positions, p, d);
-  if (arch->rope_theta > 0)
+  if (arch->rope_theta > 0 && plan->subsets == NULL)
     PLAN (rope, 2, p, arch->head_size);
+}
+
+/* What is done once for all subsets, and what takes them out of it. */
+static void
+plan_subsets (Planner *planner)
+{
+  const VtrPlan *plan = planner->plan;
+  const VtrArch *arch = planner->arch;
+  const guint32 p = plan->n_rows * plan->n_columns;
+  const guint32 b = plan->subsets->max_subsets;
+  const guint32 n = plan->subsets->max_tokens;
+  const guint32 d = arch->hidden_size;
+
+  PLAN (subsets->whole, 1, vtr_arch_n_prefix (arch) + p, d);
+  PLAN_AS (VTR_DTYPE_U32, subsets->taken, 1, n);
+  PLAN_AS (VTR_DTYPE_U32, subsets->place, b, 1);
+  PLAN (subsets->token, b, 1, d);
+  if (arch->rope_theta == 0)
+    return;
+  PLAN (subsets->rope, 2, p, arch->head_size);
+  PLAN (rope, 1, 2, n, arch->head_size);
+  PLAN_AS (VTR_DTYPE_U32, subsets->turned, 1, 2 * n);
 }
 
 /* One buffer for each layer that is kept; the others take turns in one more. */
@@ -111,8 +136,9 @@ plan_attention (Planner *planner)
 static void
 plan_head (Planner *planner)
 {
+  const VtrPlan *plan = planner->plan;
   const VtrArch *arch = planner->arch;
-  const guint32 b = planner->plan->batch;
+  const guint32 b = plan->subsets != NULL ? plan->subsets->max_subsets : plan->batch;
   const guint32 d = arch->hidden_size;
   const gboolean distilled = arch->head_pool == VTR_HEAD_POOL_CLS_AND_DISTILLATION;
 
@@ -129,6 +155,53 @@ plan_head (Planner *planner)
     PLAN (logits_distillation, b, arch->n_classes);
 }
 
+/* An empty plan. */
+static VtrPlan *
+plan_alloc (VtrDevice *device,
+            const VtrArch *arch,
+            VtrPrecision precision,
+            guint n_rows,
+            guint n_columns)
+{
+  VtrPlan *self = g_new0 (VtrPlan, 1);
+
+  self->arena = vtr_arena_new (device, "activations");
+  self->precision = precision;
+  self->n_rows = n_rows;
+  self->n_columns = n_columns;
+  self->keep = g_new0 (gboolean, arch->n_layers);
+  self->qkv = g_new0 (VtrTensor, arch->n_layers);
+  self->lse = g_new0 (VtrTensor, arch->n_layers);
+  return self;
+}
+
+/* Plans all of it; frees @self and returns NULL where it cannot. */
+static VtrPlan *
+plan_all (VtrPlan *self, const VtrArch *arch, GError **error)
+{
+  const gboolean halves = self->precision == VTR_PRECISION_F16 &&
+                          vtr_arena_get_device (self->arena)->f16 == VTR_F16_ACTIVATIONS;
+  Planner planner = {
+    .plan = self,
+    .arch = arch,
+    .activation = halves ? VTR_DTYPE_F16 : VTR_DTYPE_F32,
+    .error = error,
+    .ok = TRUE,
+  };
+
+  plan_trunk (&planner);
+  if (self->subsets != NULL)
+    plan_subsets (&planner);
+  plan_attention (&planner);
+  plan_head (&planner);
+  if (!planner.ok)
+    {
+      vtr_plan_free (self);
+      return NULL;
+    }
+  return self;
+}
+
 VtrPlan *
 vtr_plan_new (VtrDevice *device,
               VtrModel *model,
@@ -140,35 +213,76 @@ vtr_plan_new (VtrDevice *device,
               GError **error)
 {
   const VtrArch *arch = vtr_model_get_arch (model);
-  VtrPlan *self = g_new0 (VtrPlan, 1);
-  const gboolean halves = precision == VTR_PRECISION_F16 && device->f16 == VTR_F16_ACTIVATIONS;
-  Planner planner = {
-    .plan = self,
-    .arch = arch,
-    .activation = halves ? VTR_DTYPE_F16 : VTR_DTYPE_F32,
-    .error = error,
-    .ok = TRUE,
-  };
+  VtrPlan *self = plan_alloc (device, arch, precision, n_rows, n_columns);
 
-  self->arena = vtr_arena_new (device, "activations");
-  self->precision = precision;
-  self->n_rows = n_rows;
-  self->n_columns = n_columns;
   self->batch = batch;
   self->n_tokens = vtr_arch_n_prefix (arch) + n_rows * n_columns;
-  self->keep = g_memdup2 (keep, arch->n_layers * sizeof *keep);
-  self->qkv = g_new0 (VtrTensor, arch->n_layers);
-  self->lse = g_new0 (VtrTensor, arch->n_layers);
+  memcpy (self->keep, keep, arch->n_layers * sizeof *keep);
+  return plan_all (self, arch, error);
+}
 
-  plan_trunk (&planner);
-  plan_attention (&planner);
-  plan_head (&planner);
-  if (!planner.ok)
+VtrPlan *
+vtr_plan_new_subsets (VtrDevice *device,
+                      VtrModel *model,
+                      VtrPrecision precision,
+                      guint n_rows,
+                      guint n_columns,
+                      guint max_subsets,
+                      guint max_tokens,
+                      GError **error)
+{
+  const VtrArch *arch = vtr_model_get_arch (model);
+  VtrPlan *self = plan_alloc (device, arch, precision, n_rows, n_columns);
+
+  /* Until the shapes are set: one subset of all the tokens there can be. */
+  self->batch = 1;
+  self->n_tokens = max_tokens;
+  self->subsets = g_new0 (VtrSubsetPlan, 1);
+  self->subsets->max_subsets = max_subsets;
+  self->subsets->max_tokens = max_tokens;
+  return plan_all (self, arch, error);
+}
+
+/* Of a tensor that exists. */
+static void
+set_shape (VtrTensor *tensor, guint n_axes, const guint32 *sizes)
+{
+  if (vtr_tensor_exists (tensor))
+    memcpy (tensor->shape, sizes, n_axes * sizeof *sizes);
+}
+
+#define SET_SHAPE(tensor, ...)                                                                     \
+  set_shape (tensor, sizeof ((guint32[]){ __VA_ARGS__ }) / sizeof (guint32),                       \
+             (guint32[]){ __VA_ARGS__ })
+
+void
+vtr_plan_set_subsets (VtrPlan *self, const VtrArch *arch, guint n_subsets, guint n_kept)
+{
+  const guint32 b = n_subsets;
+  const guint32 n = vtr_arch_n_prefix (arch) + n_kept;
+
+  g_return_if_fail (b >= 1 && b <= self->subsets->max_subsets);
+  g_return_if_fail (n >= 1 && n <= self->subsets->max_tokens / b);
+
+  self->batch = b;
+  self->n_tokens = n;
+  SET_SHAPE (&self->tokens, b, n);
+  SET_SHAPE (&self->normed, b, n);
+  for (guint layer = 0; layer < arch->n_layers; layer++)
     {
-      vtr_plan_free (self);
-      return NULL;
+      SET_SHAPE (&self->qkv[layer], b, n);
+      SET_SHAPE (&self->lse[layer], b, arch->n_heads, n);
     }
-  return self;
+  SET_SHAPE (&self->subsets->taken, b, n);
+  SET_SHAPE (&self->subsets->turned, b, 2 * n_kept);
+  SET_SHAPE (&self->rope, b, 2, n_kept);
+  SET_SHAPE (&self->subsets->place, b);
+  SET_SHAPE (&self->subsets->token, b);
+  SET_SHAPE (&self->pooled, b);
+  SET_SHAPE (&self->pooled_distillation, b);
+  SET_SHAPE (&self->projected, b);
+  SET_SHAPE (&self->logits, b);
+  SET_SHAPE (&self->logits_distillation, b);
 }
 
 void
@@ -178,10 +292,18 @@ vtr_plan_free (VtrPlan *self)
     return;
   vtr_arena_free (self->arena);
   vtr_backward_plan_free (self->backward);
+  g_free (self->subsets);
   g_free (self->keep);
   g_free (self->qkv);
   g_free (self->lse);
   g_free (self);
+}
+
+/* The rotations of all patches. */
+static const VtrTensor *
+rope_of_grid (const VtrPlan *self)
+{
+  return self->subsets != NULL ? &self->subsets->rope : &self->rope;
 }
 
 static gboolean
@@ -197,6 +319,8 @@ upload_opposite_rope (VtrPlan *self, VtrStream *stream, const float *rope, GErro
 gboolean
 vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **error)
 {
+  const VtrTensor *table = rope_of_grid (self);
+
   if (vtr_tensor_exists (&self->positions))
     {
       g_autofree float *positions =
@@ -205,11 +329,11 @@ vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **err
                                                   vtr_tensor_n_bytes (&self->positions), error))
         return FALSE;
     }
-  if (vtr_tensor_exists (&self->rope))
+  if (vtr_tensor_exists (table))
     {
       g_autofree float *rope = vtr_model_make_rope (model, self->n_rows, self->n_columns, error);
       if (rope == NULL ||
-          !vtr_stream_write (stream, &self->rope, 0, rope, vtr_tensor_n_bytes (&self->rope), error))
+          !vtr_stream_write (stream, table, 0, rope, vtr_tensor_n_bytes (table), error))
         return FALSE;
       if (self->backward != NULL && !upload_opposite_rope (self, stream, rope, error))
         return FALSE;
@@ -235,7 +359,7 @@ vtr_plan_take_over (VtrPlan *self, VtrPlan *used)
 {
   return self->n_rows == used->n_rows && self->n_columns == used->n_columns &&
          is_in_same_place (&self->positions, &used->positions) &&
-         is_in_same_place (&self->rope, &used->rope) &&
+         is_in_same_place (rope_of_grid (self), rope_of_grid (used)) &&
          goes_back_alike (self->backward, used->backward) &&
          vtr_arena_take_over (self->arena, used->arena);
 }

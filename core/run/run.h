@@ -11,6 +11,7 @@
  *   backward.c  gradient of a target → head → blocks
  *   backward-plan.c  its buffers
  *   blocks.h    what these two share
+ *   variants.c  one picture many times: with patches left out, with other pixels (variants.h)
  *   slots.c     runs of a session side by side, what they keep for the next
  *   session.c   VtrSession: a model on a device
  *   bench.c     timing a session
@@ -97,6 +98,22 @@ typedef struct
 } VtrBackwardPlan;
 
 /*
+ * VtrSubsetPlan: the buffers of a run of subsets of one picture's patches.  The picture is embedded
+ * once; then tokens of it are taken, and the blocks compute with those alone.
+ */
+typedef struct
+{
+  guint max_subsets; /* computed at once */
+  guint max_tokens;  /* of them all */
+  VtrTensor whole;   /* [1][n][d]: all tokens of the picture, embedded */
+  VtrTensor rope;    /* [2][p][hd] of all patches; n_dims 0 without RoPE */
+  VtrTensor taken;   /* [b][n] u32: which of whole */
+  VtrTensor turned;  /* [b][2m] u32: which rows of rope, for m patches; n_dims 0 without RoPE */
+  VtrTensor place;   /* [b][1] u32: the place of a token that is asked for */
+  VtrTensor token;   /* [b][1][d]: that token after the last block */
+} VtrSubsetPlan;
+
+/*
  * VtrPlan: the buffers of a run.  qkv[layer] and lse[layer] are buffers of their own
  * where the layer is kept, else one that all others share.  Activations (see
  * ops/ops.h) are marked so; all else is f32.
@@ -114,7 +131,7 @@ typedef struct
   VtrTensor patches;   /* [b][p][3·patch²]; activation */
   VtrTensor embedded;  /* [b][p][d] */
   VtrTensor positions; /* [p][d]; n_dims 0 without a table */
-  VtrTensor rope;      /* [2][p][hd]; n_dims 0 without RoPE */
+  VtrTensor rope;      /* [2][p][hd]; of subsets [b][2][m][hd]; n_dims 0 without RoPE */
   VtrTensor tokens;    /* [b][n][d]: the residual stream */
   VtrTensor normed;    /* [b][n][d]: what a norm gave; then the attention's context; activation */
   VtrTensor hidden; /* [chunk][f or 2f]: the MLP works on this many tokens at a time; activation */
@@ -127,6 +144,7 @@ typedef struct
   VtrTensor logits;              /* [b][n_classes] */
   VtrTensor logits_distillation; /* [b][n_classes]; DeiT only */
   VtrBackwardPlan *backward;     /* NULL where no gradient is asked for */
+  VtrSubsetPlan *subsets;        /* NULL where pictures are computed whole */
 } VtrPlan;
 
 /*
@@ -142,6 +160,22 @@ VtrPlan *vtr_plan_new (VtrDevice *device,
                        const gboolean *keep,
                        GError **error);
 void vtr_plan_free (VtrPlan *self);
+
+/*
+ * Plans the buffers for subsets of the patches of one picture: at most @max_subsets at once, with
+ * at most @max_tokens tokens all together.  Their shapes are those of vtr_plan_set_subsets ().
+ */
+VtrPlan *vtr_plan_new_subsets (VtrDevice *device,
+                               VtrModel *model,
+                               VtrPrecision precision,
+                               guint n_rows,
+                               guint n_columns,
+                               guint max_subsets,
+                               guint max_tokens,
+                               GError **error);
+
+/* Gives all buffers the shapes for @n_subsets of @n_kept patches each, within what was planned. */
+void vtr_plan_set_subsets (VtrPlan *self, const VtrArch *arch, guint n_subsets, guint n_kept);
 
 /*
  * Plans what gradients need down to block @first_layer, before vtr_arena_commit () and the forward
@@ -174,6 +208,21 @@ gboolean vtr_forward (VtrStream *stream,
                       double temperature,
                       const VtrProgress *progress,
                       GError **error);
+
+/* Its two halves: pixels → tokens (of subsets: all of them, in subsets->whole); tokens → embedding
+ * and logits. */
+gboolean vtr_forward_embed (VtrStream *stream,
+                            VtrModel *model,
+                            const VtrDeviceWeights *weights,
+                            const VtrPlan *plan,
+                            GError **error);
+gboolean vtr_forward_blocks (VtrStream *stream,
+                             VtrModel *model,
+                             const VtrDeviceWeights *weights,
+                             const VtrPlan *plan,
+                             double temperature,
+                             const VtrProgress *progress,
+                             GError **error);
 
 /* Which tokens the head reads, and how. */
 typedef struct
@@ -308,6 +357,13 @@ vtr_slot_begin (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, VtrModel *model, G
 
 /* Takes the plan once its work is done; @keep: for the next run. */
 void vtr_slot_end (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, gboolean keep);
+
+/*
+ * Calls @func with a slot: beside other runs, and once more alone if it fails there with
+ * VTR_ERROR_OUT_OF_MEMORY.
+ */
+typedef gboolean (*VtrSlotFunc) (VtrSlot *slot, gpointer user_data, GError **error);
+gboolean vtr_slots_run (VtrSlots *self, VtrSlotFunc func, gpointer user_data, GError **error);
 
 /* Frees what is kept. */
 void vtr_slot_drop (VtrSlots *self, VtrSlot *slot);

@@ -180,3 +180,25 @@ vtr_slot_end (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, gboolean keep)
   else
     vtr_plan_free (plan);
 }
+
+gboolean
+vtr_slots_run (VtrSlots *self, VtrSlotFunc func, gpointer user_data, GError **error)
+{
+  VtrSlot *slot = vtr_slots_take (self);
+  const gboolean crowded = !slot->alone;
+  g_autoptr (GError) local_error = NULL;
+  gboolean ok = func (slot, user_data, &local_error);
+
+  vtr_slots_give (self, slot);
+  if (crowded && g_error_matches (local_error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY))
+    {
+      g_info ("A run goes on alone: %s", local_error->message);
+      g_clear_error (&local_error);
+      slot = vtr_slots_take_alone (self);
+      ok = func (slot, user_data, &local_error);
+      vtr_slots_give (self, slot);
+    }
+  if (!ok)
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  return ok;
+}
