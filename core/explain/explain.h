@@ -21,6 +21,7 @@
  *   outputs.c      pixels in, embedding and logits out
  *   matrix.c       whole attention matrices, for those who ask
  *   run.c          vtr_session_explain: pictures of one grid together, method after forward pass
+ *   score.h        what a map is worth: judge.c, order.c, measure.c, measure-pixels.c, score.c
  *   explanation.c  VtrExplanation
  *   map.c          VtrMap
  */
@@ -295,6 +296,7 @@ VtrExplanation *vtr_explanation_new (VtrInput *input,
 void vtr_explanation_set_target (VtrExplanation *self, VtrTarget *target, double value);
 
 void vtr_explanation_take_map (VtrExplanation *self, VtrMap *map);
+void vtr_explanation_take_score (VtrExplanation *self, VtrScore *score);
 void vtr_explanation_take_summary (VtrExplanation *self, VtrMap *map);
 
 /* [n_layers][n_heads][n_rows][n_columns] */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /* VtrExplanation: what one picture got. */
-#include "explain/explain.h"
+#include "explain/score.h"
 
 struct _VtrExplanation
 {
@@ -19,6 +19,7 @@ struct _VtrExplanation
   VtrMap *summary;
   VtrTarget *target; /* NULL where the method has none */
   double target_value;
+  VtrScore *score; /* NULL unless asked for */
   float *attention;
   float *matrix;
   guint n_tokens;
@@ -105,6 +106,7 @@ vtr_explanation_unref (VtrExplanation *self)
   g_ptr_array_unref (self->maps);
   g_clear_pointer (&self->summary, vtr_map_unref);
   g_clear_pointer (&self->target, vtr_target_unref);
+  vtr_score_free (self->score);
   g_free (self->attention);
   g_free (self->matrix);
   g_free (self->logits);
@@ -141,6 +143,13 @@ vtr_explanation_take_summary (VtrExplanation *self, VtrMap *map)
 {
   g_clear_pointer (&self->summary, vtr_map_unref);
   self->summary = map;
+}
+
+void
+vtr_explanation_take_score (VtrExplanation *self, VtrScore *score)
+{
+  vtr_score_free (self->score);
+  self->score = score;
 }
 
 void
@@ -250,6 +259,14 @@ vtr_explanation_get_target (const VtrExplanation *self, double *value)
   if (value != NULL)
     *value = self->target_value;
   return self->target;
+}
+
+const VtrScore *
+vtr_explanation_get_score (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->score;
 }
 
 const float *

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /* vtr_session_explain: forward pass, then method, for pictures of one grid at a time. */
-#include "explain/explain.h"
+#include "explain/score.h"
 
 /* Share of the progress that the forward pass gets: most of the time, unless the method goes all
  * the way back. */
 #define FORWARD_SHARE 0.8
 #define FORWARD_SHARE_WITH_BACKWARD 0.25
+
+/* Share of the progress for all of that where maps are scored, too. */
+#define EXPLAIN_SHARE 0.03
 
 /* One call of vtr_session_explain. */
 typedef struct
@@ -304,6 +307,22 @@ explain_all (Job *job, GError **error)
 }
 
 static gboolean
+score_all (const Job *job, const VtrProgress *whole, GError **error)
+{
+  const VtrProgress scoring = vtr_progress_part (whole, EXPLAIN_SHARE, 1.0);
+
+  for (guint i = 0; i < job->n_inputs; i++)
+    {
+      const VtrProgress part =
+          vtr_progress_part (&scoring, (double) i / job->n_inputs, (i + 1.0) / job->n_inputs);
+
+      if (!vtr_score_explanation (job->session, job->explanations[i], &part, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
 check_inputs (VtrSession *session, VtrInput *const *inputs, guint n_inputs, GError **error)
 {
   for (guint i = 0; i < n_inputs; i++)
@@ -374,6 +393,8 @@ vtr_session_explain (VtrSession *self,
   g_autoptr (GPtrArray) results =
       g_ptr_array_new_with_free_func ((GDestroyNotify) vtr_explanation_unref);
   VtrExplanation *explanations[VTR_MAX_BATCH] = { NULL };
+  const VtrProgress whole = vtr_progress_whole (progress, progress_data, cancellable);
+  const gboolean scores = flags & VTR_EXPLAIN_SCORE;
   Job job = {
     .session = self,
     .method = copy,
@@ -381,12 +402,13 @@ vtr_session_explain (VtrSession *self,
     .inputs = inputs,
     .n_inputs = n_inputs,
     .explanations = explanations,
-    .progress = vtr_progress_whole (progress, progress_data, cancellable),
+    .progress = vtr_progress_part (&whole, 0.0, scores ? EXPLAIN_SHARE : 1.0),
   };
   gboolean ok = check_inputs (self, inputs, n_inputs, error) && check_target (self, copy, error) &&
                 vtr_settings_init (&job.settings, copy, self->model, error);
 
-  ok = ok && resolve_query (&job, error) && explain_all (&job, error);
+  ok = ok && resolve_query (&job, error) && explain_all (&job, error) &&
+       (!scores || score_all (&job, &whole, error));
   for (guint i = 0; i < n_inputs; i++)
     if (explanations[i] != NULL)
       g_ptr_array_add (results, explanations[i]);

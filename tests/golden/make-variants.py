@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Asks PyTorch what the golden models say of pictures with patches left out and with other pixels.
+"""Asks PyTorch what the golden models say of pictures with patches left out and with other pixels,
+and what that makes a map worth.
 
     venv/bin/python make-variants.py [CASE...]
 
@@ -20,6 +21,7 @@ import transformers
 
 import cases_hf
 import cases_timm  # after transformers, which must not see timm's dummy torchvision
+import measures
 import reference
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -100,17 +102,12 @@ def choose_subsets(name, n_patches):
     return [[int(patch) for patch in random.permutation(n_patches)[:size]] for size in sizes]
 
 
-def numbers(tensor):
-    """To 7 digits, as much as a float has."""
-    return [float(f"{value:.7g}") for value in tensor.flatten().tolist()]
-
-
 def say(runner, trim, pixels, kept=None):
     with torch.no_grad(), trim.keeping(kept):
         said = runner.say(pixels)
-    entry = {"embedding": numbers(said["embedding"][0])}
+    entry = {"embedding": measures.numbers(said["embedding"][0])}
     if "logits" in said:
-        entry["logits"] = numbers(said["logits"][0])
+        entry["logits"] = measures.numbers(said["logits"][0])
     return entry
 
 
@@ -132,8 +129,12 @@ def make_case(name, pictures):
         kept = [patch for patch in range(rows * columns) if patch % 3 == 2]
         say(runner, trim, pixels, kept)
         entry["token"] = {"kept": kept, "patch": 2,  # after the last block
-                          "values": numbers(trim.tokens[0, runner.n_prefix])}
+                          "values": measures.numbers(trim.tokens[0, runner.n_prefix])}
         entries.append(entry)
+        if index == N_INPUTS - 1:
+            entry |= measures.answer(measures.Picture(
+                runner=runner, trim=trim, pixels=pixels, rows=rows, columns=columns,
+                least=1 if name in NEEDS_PATCH else 0))
     lines = ",\n".join(json.dumps(entry) for entry in entries)
     (directory / "variants.json").write_text(f'{{"inputs": [\n{lines}\n]}}\n')
 

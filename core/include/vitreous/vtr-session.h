@@ -95,11 +95,14 @@ VtrTarget *vtr_session_new_target (VtrSession *self,
  * VtrExplainFlags:
  * @VTR_EXPLAIN_DEFAULT: maps, attention of the query, logits
  * @VTR_EXPLAIN_MATRIX: also the whole attention matrices of the asked layers, n_tokens² each
+ * @VTR_EXPLAIN_SCORE: also what each summary is worth, which takes about a hundred times as long as
+ *   the model does: vtr_explanation_get_score()
  */
 typedef enum
 {
   VTR_EXPLAIN_DEFAULT = 0,
   VTR_EXPLAIN_MATRIX = 1 << 0,
+  VTR_EXPLAIN_SCORE = 1 << 1,
 } VtrExplainFlags;
 
 /**
