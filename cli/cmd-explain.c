@@ -34,8 +34,9 @@ write_files (const CliPicture *picture, VtrExplanation *explanation, gpointer da
   return vtr_export (explanation, picture->stem, options->write, &export_options, error);
 }
 
+/* The files of a picture, and what its map is worth. */
 static void
-print_files (const CliPicture *picture, gpointer data)
+print_picture (const CliPicture *picture, gpointer data)
 {
   const CliExplainOptions *options = data;
 
@@ -43,7 +44,29 @@ print_files (const CliPicture *picture, gpointer data)
     return;
   for (guint i = 0; picture->files[i] != NULL; i++)
     puts (picture->files[i]);
+  if (picture->score.text != NULL)
+    {
+      g_autofree char *path = cli_name_to_text (picture->path);
+      printf ("%s: score %s%s\n", path, picture->score.text,
+              picture->score.better ? ", better than random" : "");
+    }
   fflush (stdout);
+}
+
+static void
+add_score (JsonBuilder *builder, const CliScore *score)
+{
+  if (score->text == NULL)
+    return;
+  json_builder_set_member_name (builder, "score");
+  json_builder_begin_object (builder);
+  cli_json_number (builder, "score", score->score);
+  cli_json_boolean (builder, "better", score->better);
+  cli_json_string (builder, "quantity", score->quantity);
+  cli_json_number (builder, "random_mean", score->random_mean);
+  cli_json_number (builder, "random_low", score->random_low);
+  cli_json_number (builder, "random_high", score->random_high);
+  json_builder_end_object (builder);
 }
 
 static void
@@ -77,6 +100,7 @@ add_json (JsonBuilder *builder,
       cli_json_integer (builder, "columns", picture->n_columns);
       cli_json_integer (builder, "planned_bytes", picture->planned_bytes);
       cli_json_integer (builder, "peak_bytes", picture->peak_bytes);
+      add_score (builder, &picture->score);
     }
   json_builder_end_object (builder);
 }
@@ -173,7 +197,7 @@ cli_explain (int argc, char **argv)
     .device = device,
     .model = model,
     .write = write_files,
-    .finished = print_files,
+    .finished = print_picture,
     .data = options,
     .progress = progress,
     .cancellable = cancellable,

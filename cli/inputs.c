@@ -57,6 +57,7 @@ picture_free (gpointer data)
   g_free (self->stem);
   g_clear_error (&self->error);
   g_strfreev (self->files);
+  g_free (self->score.text);
   g_free (self);
 }
 

@@ -11,6 +11,18 @@ typedef enum
   CLI_PICTURE_FAILED,  /* error says why */
 } CliPictureStatus;
 
+/* What its map is worth. */
+typedef struct
+{
+  char *text; /* vtr_score_describe (); NULL unless asked for */
+  const char *quantity;
+  double score;
+  double random_mean;
+  double random_low;
+  double random_high;
+  gboolean better;
+} CliScore;
+
 /* A picture and what became of it. */
 typedef struct
 {
@@ -25,6 +37,7 @@ typedef struct
   guint64 peak_bytes;
   guint n_rows; /* of patches */
   guint n_columns;
+  CliScore score;
 } CliPicture;
 
 /*

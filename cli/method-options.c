@@ -135,12 +135,14 @@ methods_with_target (void)
 }
 
 static VtrMethod *
-make_named (gboolean has_target, GError **error)
+make_named (gboolean has_target, gboolean scores, GError **error)
 {
   const char *unnamed = has_target ? DEFAULT_METHOD_OF_TARGET : DEFAULT_METHOD;
   VtrMethod *method = vtr_method_new (given_method == NULL ? unnamed : given_method, error);
 
-  if (method == NULL || !has_target || vtr_method_takes_target (vtr_method_get_name (method)))
+  /* What explains nothing can be scored by a target all the same. */
+  if (method == NULL || !has_target || scores ||
+      vtr_method_takes_target (vtr_method_get_name (method)))
     return method;
 
   g_autofree char *methods = methods_with_target ();
@@ -154,9 +156,9 @@ make_named (gboolean has_target, GError **error)
 }
 
 VtrMethod *
-cli_method_options_make (gboolean has_target, GError **error)
+cli_method_options_make (gboolean has_target, gboolean scores, GError **error)
 {
-  g_autoptr (VtrMethod) method = make_named (has_target, error);
+  g_autoptr (VtrMethod) method = make_named (has_target, scores, error);
 
   if (method == NULL)
     return NULL;

@@ -12,4 +12,4 @@
 void cli_method_options_add (GArray *entries);
 
 /* The method that the parsed options describe; fails with VTR_ERROR_USAGE. */
-VtrMethod *cli_method_options_make (gboolean has_target, GError **error);
+VtrMethod *cli_method_options_make (gboolean has_target, gboolean scores, GError **error);

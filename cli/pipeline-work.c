@@ -113,6 +113,25 @@ cli_pipeline_compare_urgency (gconstpointer a, gconstpointer b, gpointer user_da
   return first->index < second->index ? -1 : 1;
 }
 
+/* The explanation is gone once its files are written. */
+static void
+note_score (CliPicture *picture, const VtrExplanation *explanation)
+{
+  const VtrScore *score = vtr_explanation_get_score (explanation);
+
+  if (score == NULL)
+    return;
+  picture->score = (CliScore){
+    .text = vtr_score_describe (score),
+    .quantity = vtr_quantity_get_name (score->quantity),
+    .score = score->score,
+    .random_mean = score->random_mean,
+    .random_low = score->random_low,
+    .random_high = score->random_high,
+    .better = score->better,
+  };
+}
+
 void
 cli_pipeline_write (Pipeline *self, Item *item, VtrExplanation *explanation)
 {
@@ -122,6 +141,7 @@ cli_pipeline_write (Pipeline *self, Item *item, VtrExplanation *explanation)
   picture->peak_bytes = vtr_explanation_get_peak_bytes (explanation);
   picture->n_rows = vtr_input_get_n_rows (item->input);
   picture->n_columns = vtr_input_get_n_columns (item->input);
+  note_score (picture, explanation);
   g_mutex_lock (&self->lock);
   item->explanation = vtr_explanation_ref (explanation);
   item->state = STATE_WRITING;

@@ -70,6 +70,8 @@ cli_recipe_new (const CliExplainOptions *options, VtrModel *model, const char *p
   add_option (recipe, "write", options->write_text);
   if (options->keep & VTR_EXPLAIN_MATRIX)
     g_strv_builder_add (recipe, "--save-matrix");
+  if (options->keep & VTR_EXPLAIN_SCORE)
+    g_strv_builder_add (recipe, "--score");
   if (picture[0] == '-')
     g_strv_builder_add (recipe, "--");
   g_strv_builder_add (recipe, picture);

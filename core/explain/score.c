@@ -31,20 +31,29 @@ vtr_score_free (VtrScore *self)
   g_free (self);
 }
 
+/* With @n_decimals, and never “-0.00”. */
+static char *
+format_number (double number, guint n_decimals)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  const char format[] = { '%', '.', (char) ('0' + n_decimals), 'f', '\0' };
+
+  g_ascii_formatd (text, sizeof text, format, number);
+  return g_strdup (text[0] == '-' && g_ascii_strtod (text, NULL) == 0.0 ? text + 1 : text);
+}
+
 char *
 vtr_score_describe (const VtrScore *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
   const double half = (self->random_high - self->random_low) / 2;
-  const char *format = half >= 0.02 ? "%.2f" : half >= 0.002 ? "%.3f" : "%.4f";
-  char score[G_ASCII_DTOSTR_BUF_SIZE], mean[G_ASCII_DTOSTR_BUF_SIZE];
-  char reach[G_ASCII_DTOSTR_BUF_SIZE];
+  const guint n_decimals = half >= 0.02 ? 2 : half >= 0.002 ? 3 : 4;
+  g_autofree char *score = format_number (self->score, n_decimals);
+  g_autofree char *mean = format_number (self->random_mean, n_decimals);
+  g_autofree char *reach = format_number (half, n_decimals);
 
-  return g_strdup_printf ("%s (random %s±%s)%s",
-                          g_ascii_formatd (score, sizeof score, format, self->score),
-                          g_ascii_formatd (mean, sizeof mean, format, self->random_mean),
-                          g_ascii_formatd (reach, sizeof reach, format, half),
+  return g_strdup_printf ("%s (random %s±%s)%s", score, mean, reach,
                           self->better ? "" : ", not better than random");
 }
 

@@ -92,6 +92,41 @@ add_target (JsonBuilder *json, const VtrExplanation *explanation)
 }
 
 static void
+add_curve (JsonBuilder *json, const char *name, const VtrCurve *curve)
+{
+  begin (json, name);
+  vtr_json_add_double (json, "area", curve->area);
+  vtr_json_add_doubles (json, "shares", curve->shares, curve->n);
+  vtr_json_add_doubles (json, "values", curve->values, curve->n);
+  json_builder_end_object (json);
+}
+
+/* Of the summary. */
+static void
+add_score (JsonBuilder *json, const VtrExplanation *explanation)
+{
+  const VtrScore *score = vtr_explanation_get_score (explanation);
+
+  if (score == NULL)
+    return;
+  begin (json, "score");
+  vtr_json_add_double (json, "score", score->score);
+  vtr_json_add_boolean (json, "better", score->better);
+  vtr_json_add_text (json, "quantity", vtr_quantity_get_name (score->quantity));
+  vtr_json_add_text (json, "target",
+                     score->target != NULL ? vtr_target_get_text (score->target) : NULL);
+  add_curve (json, "insertion", score->insertion);
+  add_curve (json, "deletion", score->deletion);
+  begin (json, "random");
+  vtr_json_add_double (json, "mean", score->random_mean);
+  vtr_json_add_double (json, "low", score->random_low);
+  vtr_json_add_double (json, "high", score->random_high);
+  vtr_json_add_doubles (json, "scores", score->random, VTR_SCORE_N_ORDERS);
+  json_builder_end_object (json);
+  json_builder_end_object (json);
+}
+
+static void
 add_geometry (JsonBuilder *json, const VtrInput *input)
 {
   const VtrGeometry *geometry = vtr_input_get_geometry (input);
@@ -300,6 +335,7 @@ vtr_json_new (const VtrExplanation *explanation,
   vtr_json_add_int (json, "planned_bytes", vtr_explanation_get_planned_bytes (explanation));
   vtr_json_add_int (json, "peak_bytes", vtr_explanation_get_peak_bytes (explanation));
   add_maps (json, explanation);
+  add_score (json, explanation);
   add_logits (json, explanation);
   if (files != NULL)
     {

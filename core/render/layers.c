@@ -19,6 +19,7 @@ typedef struct
   const VtrExplanation *explanation;
   const VtrExportOptions *options;
   GPtrArray *pictures; /* of GBytes, of the layers below */
+  GPtrArray *names;    /* of char, of those that are not the maps' labels */
   GArray *maps;        /* of VtrOraNode: a layer per map, in the order of the maps */
   GArray *children;    /* of VtrOraNode: of the method's group */
 } Stack;
@@ -32,7 +33,21 @@ encode_image (const VtrImage *image, const GArray *text, GError **error)
                               text != NULL ? text->len : 0, error);
 }
 
-/* A layer of @map; @stack owns its PNG. */
+/* The map's label; of the summary with what it is worth, where that is known. */
+static const char *
+make_name (Stack *stack, const VtrMap *map, gboolean summary)
+{
+  const VtrScore *score = vtr_explanation_get_score (stack->explanation);
+
+  if (!summary || score == NULL)
+    return vtr_map_get_label (map);
+  g_autofree char *worth = vtr_score_describe (score);
+  char *name = g_strdup_printf ("%s  %s", vtr_map_get_label (map), worth);
+  g_ptr_array_add (stack->names, name);
+  return name;
+}
+
+/* A layer of @map; @stack owns its PNG.  The summary is visible. */
 static gboolean
 make_map_node (Stack *stack, const VtrMap *map, gboolean visible, VtrOraNode *node, GError **error)
 {
@@ -47,22 +62,12 @@ make_map_node (Stack *stack, const VtrMap *map, gboolean visible, VtrOraNode *no
     return FALSE;
   g_ptr_array_add (stack->pictures, png);
   *node = (VtrOraNode){
-    .name = vtr_map_get_label (map),
+    .name = make_name (stack, map, visible),
     .png = png,
     .opacity = stack->options->opacity,
     .visible = visible,
   };
   return TRUE;
-}
-
-/* Whether @map shows the same as the summary. */
-static gboolean
-is_summary (const VtrExplanation *explanation, const VtrMap *map)
-{
-  const VtrMap *summary = vtr_explanation_get_summary (explanation);
-
-  return vtr_map_get_layer (map) == vtr_map_get_layer (summary) &&
-         vtr_map_get_head (map) == vtr_map_get_head (summary);
 }
 
 static gboolean
@@ -75,7 +80,7 @@ make_map_nodes (Stack *stack, GError **error)
   for (guint i = 0; i < n_maps; i++)
     {
       const VtrMap *map = vtr_explanation_get_map (stack->explanation, i);
-      const gboolean visible = is_summary (stack->explanation, map);
+      const gboolean visible = vtr_metadata_is_summary (stack->explanation, map);
       if (!make_map_node (stack, map, visible, &node, error))
         return FALSE;
       g_array_append_val (stack->maps, node);
@@ -89,9 +94,9 @@ make_map_nodes (Stack *stack, GError **error)
   return TRUE;
 }
 
-/* Groups the maps by layer, the last layer on top; @names keeps the groups' names. */
+/* Groups the maps by layer, the last layer on top. */
 static void
-add_layer_groups (Stack *stack, GPtrArray *names)
+add_layer_groups (Stack *stack)
 {
   guint end = stack->maps->len;
 
@@ -112,7 +117,7 @@ add_layer_groups (Stack *stack, GPtrArray *names)
         .children = &g_array_index (stack->maps, VtrOraNode, start),
         .n_children = end - start,
       };
-      g_ptr_array_add (names, name);
+      g_ptr_array_add (stack->names, name);
       g_array_append_val (stack->children, group);
       end = start;
     }
@@ -158,7 +163,7 @@ vtr_layers_encode (const VtrExplanation *explanation,
   g_autoptr (GArray) maps = g_array_new (FALSE, FALSE, sizeof (VtrOraNode));
   g_autoptr (GArray) children = g_array_new (FALSE, FALSE, sizeof (VtrOraNode));
   g_autofree char *metadata = vtr_json_new (explanation, options, NULL);
-  Stack stack = { explanation, options, pictures, maps, children };
+  Stack stack = { explanation, options, pictures, names, maps, children };
   VtrOra ora = {
     .width = vtr_image_get_width (image),
     .height = vtr_image_get_height (image),
@@ -170,7 +175,7 @@ vtr_layers_encode (const VtrExplanation *explanation,
 
   if (make_map_nodes (&stack, error) && make_pictures (&stack, &photo, &ora, error))
     {
-      add_layer_groups (&stack, names);
+      add_layer_groups (&stack);
       const VtrOraNode nodes[] = {
         { .name = vtr_method_get_name (vtr_explanation_get_method (explanation)),
           .opacity = 1.0,

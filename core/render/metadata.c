@@ -117,6 +117,39 @@ add_target (GArray *entries, const VtrExplanation *explanation)
   take_entry (entries, "target-value", g_strdup (g_ascii_dtostr (text, sizeof text, value)));
 }
 
+gboolean
+vtr_metadata_is_summary (const VtrExplanation *explanation, const VtrMap *map)
+{
+  const VtrMap *summary = vtr_explanation_get_summary (explanation);
+
+  return vtr_map_get_layer (map) == vtr_map_get_layer (summary) &&
+         vtr_map_get_head (map) == vtr_map_get_head (summary);
+}
+
+static void
+take_number (GArray *entries, const char *key, double number)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  take_entry (entries, key, g_strdup (g_ascii_dtostr (text, sizeof text, number)));
+}
+
+/* Which is the summary's. */
+static void
+add_score (GArray *entries, const VtrExplanation *explanation, const VtrMap *map)
+{
+  const VtrScore *score = vtr_explanation_get_score (explanation);
+
+  if (score == NULL || (map != NULL && !vtr_metadata_is_summary (explanation, map)))
+    return;
+  take_number (entries, "score", score->score);
+  take_number (entries, "score-random-low", score->random_low);
+  take_number (entries, "score-random-high", score->random_high);
+  take_entry (entries, "score-quantity", g_strdup (vtr_quantity_get_name (score->quantity)));
+  take_entry (entries, "score-verdict",
+              g_strdup (score->better ? "better than random" : "not better than random"));
+}
+
 GArray *
 vtr_metadata_new (const VtrExplanation *explanation,
                   const VtrMap *map,
@@ -143,6 +176,7 @@ vtr_metadata_new (const VtrExplanation *explanation,
   take_entry (entries, "head", vtr_metadata_format_head (explanation, map));
   take_entry (entries, "query", vtr_metadata_format_query (explanation));
   add_target (entries, explanation);
+  add_score (entries, explanation, map);
   take_entry (entries, "fit", g_strdup (vtr_fit_name (vtr_input_get_fit (input))));
   take_entry (entries, "precision",
               g_strdup (vtr_precision_get_name (vtr_explanation_get_precision (explanation))));

@@ -103,6 +103,9 @@ char *vtr_metadata_format_head (const VtrExplanation *explanation, const VtrMap 
  */
 char *vtr_metadata_format_query (const VtrExplanation *explanation);
 
+/* Whether @map shows the same as the summary. */
+gboolean vtr_metadata_is_summary (const VtrExplanation *explanation, const VtrMap *map);
+
 /* ---- json.c ---- */
 
 /* @files: names of what is written along with it, NULL-terminated; may be NULL. */

@@ -29,7 +29,6 @@ REFUSALS = [
     (['explain', '--method', 'gradcam', '--features', 'nonsense', 'a.png'], 'nonsense'),
     (['explain', '--method', 'legrad', '--query', 'cls', 'a.png'], '--query'),
     (['explain', '--features', 'attention', 'a.png'], 'features'),
-    (['explain', '--score', 'a.png'], '--score'),
     (['explain', '--precision', 'f8', 'a.png'], 'f8'),
     (['explain', '--device', 'nonsense', 'a.png'], 'nonsense'),
     (['explain', '--layers', 'nonsense', 'a.png'], 'nonsense'),
