@@ -22,6 +22,7 @@
  *   matrix.c       whole attention matrices, for those who ask
  *   run.c          vtr_session_explain: pictures of one grid together, method after forward pass
  *   score.h        what a map is worth: judge.c, order.c, measure.c, measure-pixels.c, score.c
+ *   proof.h        patches that a decision hangs on: proof.c
  *   explanation.c  VtrExplanation
  *   map.c          VtrMap
  */
@@ -297,6 +298,7 @@ void vtr_explanation_set_target (VtrExplanation *self, VtrTarget *target, double
 
 void vtr_explanation_take_map (VtrExplanation *self, VtrMap *map);
 void vtr_explanation_take_score (VtrExplanation *self, VtrScore *score);
+void vtr_explanation_take_proof (VtrExplanation *self, VtrProof *proof);
 void vtr_explanation_take_summary (VtrExplanation *self, VtrMap *map);
 
 /* [n_layers][n_heads][n_rows][n_columns] */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /* VtrExplanation: what one picture got. */
+#include "explain/proof.h"
 #include "explain/score.h"
 
 struct _VtrExplanation
@@ -20,6 +21,7 @@ struct _VtrExplanation
   VtrTarget *target; /* NULL where the method has none */
   double target_value;
   VtrScore *score; /* NULL unless asked for */
+  VtrProof *proof; /* likewise */
   float *attention;
   float *matrix;
   guint n_tokens;
@@ -107,6 +109,7 @@ vtr_explanation_unref (VtrExplanation *self)
   g_clear_pointer (&self->summary, vtr_map_unref);
   g_clear_pointer (&self->target, vtr_target_unref);
   vtr_score_free (self->score);
+  vtr_proof_free (self->proof);
   g_free (self->attention);
   g_free (self->matrix);
   g_free (self->logits);
@@ -150,6 +153,13 @@ vtr_explanation_take_score (VtrExplanation *self, VtrScore *score)
 {
   vtr_score_free (self->score);
   self->score = score;
+}
+
+void
+vtr_explanation_take_proof (VtrExplanation *self, VtrProof *proof)
+{
+  vtr_proof_free (self->proof);
+  self->proof = proof;
 }
 
 void
@@ -267,6 +277,14 @@ vtr_explanation_get_score (const VtrExplanation *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return self->score;
+}
+
+const VtrProof *
+vtr_explanation_get_proof (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->proof;
 }
 
 const float *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /* vtr_session_explain: forward pass, then method, for pictures of one grid at a time. */
+#include "explain/proof.h"
 #include "explain/score.h"
 
 /* Share of the progress that the forward pass gets: most of the time, unless the method goes all
@@ -8,7 +9,7 @@
 #define FORWARD_SHARE 0.8
 #define FORWARD_SHARE_WITH_BACKWARD 0.25
 
-/* Share of the progress for all of that where maps are scored, too. */
+/* Share of the progress for all of that where maps are scored or proven, too. */
 #define EXPLAIN_SHARE 0.03
 
 /* One call of vtr_session_explain. */
@@ -306,19 +307,34 @@ explain_all (Job *job, GError **error)
   return TRUE;
 }
 
-static gboolean
-score_all (const Job *job, const VtrProgress *whole, GError **error)
+/* What an explanation gets once it is made, by its flag. */
+static const struct
 {
-  const VtrProgress scoring = vtr_progress_part (whole, EXPLAIN_SHARE, 1.0);
+  VtrExplainFlags flag;
+  gboolean (*add) (VtrSession *, VtrExplanation *, const VtrProgress *, GError **);
+} extras[] = {
+  { VTR_EXPLAIN_SCORE, vtr_score_explanation },
+  { VTR_EXPLAIN_PROOF, vtr_prove_explanation },
+};
 
+static gboolean
+add_extras (const Job *job, const VtrProgress *whole, GError **error)
+{
+  VtrProgress left = vtr_progress_part (whole, EXPLAIN_SHARE, 1.0);
+  guint n_left = 0;
+
+  for (guint k = 0; k < G_N_ELEMENTS (extras); k++)
+    n_left += job->flags & extras[k].flag ? job->n_inputs : 0;
   for (guint i = 0; i < job->n_inputs; i++)
-    {
-      const VtrProgress part =
-          vtr_progress_part (&scoring, (double) i / job->n_inputs, (i + 1.0) / job->n_inputs);
+    for (guint k = 0; k < G_N_ELEMENTS (extras); k++)
+      if (job->flags & extras[k].flag)
+        {
+          const VtrProgress part = vtr_progress_part (&left, 0.0, 1.0 / n_left);
 
-      if (!vtr_score_explanation (job->session, job->explanations[i], &part, error))
-        return FALSE;
-    }
+          left = vtr_progress_part (&left, 1.0 / n_left--, 1.0);
+          if (!extras[k].add (job->session, job->explanations[i], &part, error))
+            return FALSE;
+        }
   return TRUE;
 }
 
@@ -394,7 +410,7 @@ vtr_session_explain (VtrSession *self,
       g_ptr_array_new_with_free_func ((GDestroyNotify) vtr_explanation_unref);
   VtrExplanation *explanations[VTR_MAX_BATCH] = { NULL };
   const VtrProgress whole = vtr_progress_whole (progress, progress_data, cancellable);
-  const gboolean scores = flags & VTR_EXPLAIN_SCORE;
+  const gboolean more = flags & (VTR_EXPLAIN_SCORE | VTR_EXPLAIN_PROOF);
   Job job = {
     .session = self,
     .method = copy,
@@ -402,13 +418,15 @@ vtr_session_explain (VtrSession *self,
     .inputs = inputs,
     .n_inputs = n_inputs,
     .explanations = explanations,
-    .progress = vtr_progress_part (&whole, 0.0, scores ? EXPLAIN_SHARE : 1.0),
+    .progress = vtr_progress_part (&whole, 0.0, more ? EXPLAIN_SHARE : 1.0),
   };
   gboolean ok = check_inputs (self, inputs, n_inputs, error) && check_target (self, copy, error) &&
+                (!(flags & VTR_EXPLAIN_PROOF) ||
+                 vtr_proof_check (vtr_method_get_target (copy), self->model, error)) &&
                 vtr_settings_init (&job.settings, copy, self->model, error);
 
   ok = ok && resolve_query (&job, error) && explain_all (&job, error) &&
-       (!scores || score_all (&job, &whole, error));
+       (!more || add_extras (&job, &whole, error));
   for (guint i = 0; i < n_inputs; i++)
     if (explanations[i] != NULL)
       g_ptr_array_add (results, explanations[i]);

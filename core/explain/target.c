@@ -171,15 +171,18 @@ vtr_target_check (const VtrTarget *self, VtrModel *model, GError **error)
   return ok;
 }
 
-/* The label of a class, or what stands for it. */
+char *
+vtr_target_describe_class (guint class, VtrModel *model)
+{
+  const char *label = vtr_model_get_label (model, class);
+
+  return label != NULL ? g_strdup (label) : g_strdup_printf ("class %u", class);
+}
+
 static char *
 describe_class (VtrTargetClass class, VtrModel *model)
 {
-  const char *label = class.is_rank ? NULL : vtr_model_get_label (model, class.number);
-
-  if (label != NULL)
-    return g_strdup (label);
-  return class.is_rank ? format_class (class) : g_strdup_printf ("class %u", class.number);
+  return class.is_rank ? format_class (class) : vtr_target_describe_class (class.number, model);
 }
 
 /* "image:/home/me/dog.jpg" → "image:dog.jpg": for files that are handed on. */

@@ -28,6 +28,9 @@ VtrTarget *vtr_target_new_classes (VtrTargetKind kind, VtrTargetClass a, VtrTarg
 
 gboolean vtr_target_is_of_classes (const VtrTarget *self);
 
+/* The label of a class, or what stands for it: "class 7".  Transfer full. */
+char *vtr_target_describe_class (guint class, VtrModel *model);
+
 /* Whether @model can answer: it may be another than the target was made for. */
 gboolean vtr_target_check (const VtrTarget *self, VtrModel *model, GError **error);
 

@@ -32,5 +32,6 @@
 #include <vitreous/vtr-session.h>
 #include <vitreous/vtr-explanation.h>
 #include <vitreous/vtr-score.h>
+#include <vitreous/vtr-proof.h>
 #include <vitreous/vtr-render.h>
 #include <vitreous/vtr-export.h>

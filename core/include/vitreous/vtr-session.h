@@ -97,12 +97,16 @@ VtrTarget *vtr_session_new_target (VtrSession *self,
  * @VTR_EXPLAIN_MATRIX: also the whole attention matrices of the asked layers, n_tokens² each
  * @VTR_EXPLAIN_SCORE: also what each summary is worth, which takes about a hundred times as long as
  *   the model does: vtr_explanation_get_score()
+ * @VTR_EXPLAIN_PROOF: also which patches the decision for the target's class hangs on; the model is
+ *   asked again some times for each patch of the proof: vtr_explanation_get_proof().  Fails with
+ *   %VTR_ERROR_USAGE where the target is no decision between classes
  */
 typedef enum
 {
   VTR_EXPLAIN_DEFAULT = 0,
   VTR_EXPLAIN_MATRIX = 1 << 0,
   VTR_EXPLAIN_SCORE = 1 << 1,
+  VTR_EXPLAIN_PROOF = 1 << 2,
 } VtrExplainFlags;
 
 /**
