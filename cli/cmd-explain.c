@@ -34,7 +34,7 @@ write_files (const CliPicture *picture, VtrExplanation *explanation, gpointer da
   return vtr_export (explanation, picture->stem, options->write, &export_options, error);
 }
 
-/* The files of a picture, and what its map is worth. */
+/* The files of a picture, what its map is worth, and what the decision hangs on. */
 static void
 print_picture (const CliPicture *picture, gpointer data)
 {
@@ -49,6 +49,11 @@ print_picture (const CliPicture *picture, gpointer data)
       g_autofree char *path = cli_name_to_text (picture->path);
       printf ("%s: score %s%s\n", path, picture->score.text,
               picture->score.better ? ", better than random" : "");
+    }
+  if (picture->proof.text != NULL)
+    {
+      g_autofree char *path = cli_name_to_text (picture->path);
+      printf ("%s: %s\n", path, picture->proof.text);
     }
   fflush (stdout);
 }
@@ -66,6 +71,24 @@ add_score (JsonBuilder *builder, const CliScore *score)
   cli_json_number (builder, "random_mean", score->random_mean);
   cli_json_number (builder, "random_low", score->random_low);
   cli_json_number (builder, "random_high", score->random_high);
+  json_builder_end_object (builder);
+}
+
+static void
+add_proof (JsonBuilder *builder, const CliProof *proof)
+{
+  if (proof->text == NULL)
+    return;
+  json_builder_set_member_name (builder, "proof");
+  json_builder_begin_object (builder);
+  cli_json_string (builder, "outcome", proof->outcome);
+  cli_json_string (builder, "text", proof->text);
+  cli_json_number (builder, "y_before", proof->y_before);
+  cli_json_number (builder, "y_after", proof->y_after);
+  cli_json_integer (builder, "n_all", proof->n_all);
+  cli_json_integer (builder, "n_greedy", proof->n_greedy);
+  cli_json_integer (builder, "n_patches", proof->n_patches);
+  cli_json_integer (builder, "n_passes", proof->n_passes);
   json_builder_end_object (builder);
 }
 
@@ -101,6 +124,7 @@ add_json (JsonBuilder *builder,
       cli_json_integer (builder, "planned_bytes", picture->planned_bytes);
       cli_json_integer (builder, "peak_bytes", picture->peak_bytes);
       add_score (builder, &picture->score);
+      add_proof (builder, &picture->proof);
     }
   json_builder_end_object (builder);
 }

@@ -30,7 +30,7 @@ static struct
   char *model, *head, *fit, *device, *precision, *colormap, *write, *output, *target;
   int size, batch, jobs;
   double opacity;
-  gboolean save_matrix, recursive, resume, json, quiet, score;
+  gboolean save_matrix, recursive, resume, json, quiet, score, prove;
 } given = { .size = UNSET, .batch = UNSET, .jobs = UNSET, .opacity = DEFAULT_OPACITY };
 
 /* clang-format off */
@@ -45,8 +45,8 @@ static const GOptionEntry entries[] = {
     "What to explain, for the methods that explain an answer: a class by label, its first letters "
     "or its index; top1, top2, …; A-B: one class rather than another; A-rest: rather than all "
     "others; image:FILE: what makes the picture like another; patch:X,Y: what the model made of "
-    "that pixel's patch. With no --method, relevance explains it. With --score, also what maps of "
-    "raw and rollout are measured by. Default: top1.", "TARGET" },
+    "that pixel's patch. With no --method, relevance explains it. With --score or --prove, also "
+    "what maps of raw and rollout are measured by. Default: top1.", "TARGET" },
   { "fit", 0, 0, G_OPTION_ARG_STRING, &given.fit,
     "How a picture is brought to the model's scale. cover: the whole picture at the trained scale; "
     "train: the resize and crop of the training; stretch: squashed to the trained size. "
@@ -73,6 +73,10 @@ static const GOptionEntry entries[] = {
     "Measure what each map is worth: the model is asked again without the patches that the map "
     "points to and with those alone, and so for ten random orders. Takes about a hundred times as "
     "long as the model itself.", NULL },
+  { "prove", 0, 0, G_OPTION_ARG_NONE, &given.prove,
+    "Find patches that the decision of --target hangs on (A-B; A-rest or a class: over all others): "
+    "without them another class wins, and none of them can be given back. They are white in "
+    "STEM.proof.png. Takes some times as long as the model for each of them.", NULL },
   { "batch", 0, 0, G_OPTION_ARG_INT, &given.batch,
     "How many pictures are computed together, 1 to 32. Default: as many as fill a GPU, 1 on a "
     "processor or with --save-matrix.", "N" },
@@ -183,6 +187,19 @@ check_looks (CliExplainOptions *self, GError **error)
   return TRUE;
 }
 
+/* A decision has to be named, and is one between classes. */
+static gboolean
+check_proof (GError **error)
+{
+  if (!given.prove || (given.target != NULL && !g_str_has_prefix (given.target, "image:") &&
+                       !g_str_has_prefix (given.target, "patch:")))
+    return TRUE;
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               "--prove needs a decision between classes: give it one with --target A-B, A-rest or "
+               "the name of a class.");
+  return FALSE;
+}
+
 /* How pictures are computed, whatever is made of them. */
 static gboolean
 check_computing (CliExplainOptions *self, GError **error)
@@ -212,8 +229,10 @@ cli_explain_options_new (int argc, char **argv, GError **error)
   if (self->inputs == NULL || !check_computing (self, error) || !check_looks (self, error))
     return NULL;
 
+  if (!check_proof (error))
+    return NULL;
   self->target = given.target;
-  self->method = cli_method_options_make (self->target != NULL, given.score, error);
+  self->method = cli_method_options_make (self->target != NULL, given.score || given.prove, error);
   if (self->method == NULL)
     return NULL;
 
@@ -227,6 +246,11 @@ cli_explain_options_new (int argc, char **argv, GError **error)
     }
   if (given.score)
     self->keep |= VTR_EXPLAIN_SCORE;
+  if (given.prove)
+    {
+      self->keep |= VTR_EXPLAIN_PROOF;
+      self->write |= VTR_EXPORT_PROOF;
+    }
   self->head = given.head;
   self->output = given.output == NULL ? DEFAULT_OUTPUT : given.output;
   self->recursive = given.recursive;

@@ -22,6 +22,7 @@ static const struct
   { VTR_EXPORT_LAYERS, ".ora" },
   { VTR_EXPORT_SHEET, ".sheet.png" },
   { VTR_EXPORT_NPZ, ".npz" },
+  { VTR_EXPORT_PROOF, ".proof.png" },
   { VTR_EXPORT_JSON, ".json" },
 };
 
@@ -58,6 +59,7 @@ picture_free (gpointer data)
   g_clear_error (&self->error);
   g_strfreev (self->files);
   g_free (self->score.text);
+  g_free (self->proof.text);
   g_free (self);
 }
 

@@ -23,6 +23,19 @@ typedef struct
   gboolean better;
 } CliScore;
 
+/* Which patches the decision hangs on. */
+typedef struct
+{
+  char *text; /* vtr_proof_describe (); NULL unless asked for */
+  const char *outcome;
+  double y_before;
+  double y_after;
+  guint n_all; /* patches */
+  guint n_greedy;
+  guint n_patches;
+  guint n_passes;
+} CliProof;
+
 /* A picture and what became of it. */
 typedef struct
 {
@@ -38,6 +51,7 @@ typedef struct
   guint n_rows; /* of patches */
   guint n_columns;
   CliScore score;
+  CliProof proof;
 } CliPicture;
 
 /*

@@ -54,10 +54,7 @@ prepare (Pipeline *self, Item *item)
   if (g_atomic_int_get (&self->stopping))
     cli_pipeline_finish (self, item, CLI_PICTURE_OPEN, NULL);
   else if (job->options->resume && cli_is_finished (picture, job->options, job->model))
-    {
-      picture->files = cli_files_of (picture->stem, job->options->write);
-      cli_pipeline_finish (self, item, CLI_PICTURE_SKIPPED, NULL);
-    }
+    cli_pipeline_finish (self, item, CLI_PICTURE_SKIPPED, NULL);
   else if ((item->input = read_input (self, picture->path, &error)) == NULL)
     cli_pipeline_finish (self, item, CLI_PICTURE_FAILED, error);
   else
@@ -132,6 +129,25 @@ note_score (CliPicture *picture, const VtrExplanation *explanation)
   };
 }
 
+static void
+note_proof (CliPicture *picture, const VtrExplanation *explanation)
+{
+  const VtrProof *proof = vtr_explanation_get_proof (explanation);
+
+  if (proof == NULL)
+    return;
+  picture->proof = (CliProof){
+    .text = vtr_proof_describe (proof, vtr_explanation_get_model (explanation)),
+    .outcome = vtr_proof_outcome_get_name (proof->outcome),
+    .y_before = proof->y_before,
+    .y_after = proof->y_after,
+    .n_all = proof->n_all,
+    .n_greedy = proof->n_greedy,
+    .n_patches = proof->n_patches,
+    .n_passes = proof->n_passes,
+  };
+}
+
 void
 cli_pipeline_write (Pipeline *self, Item *item, VtrExplanation *explanation)
 {
@@ -142,6 +158,7 @@ cli_pipeline_write (Pipeline *self, Item *item, VtrExplanation *explanation)
   picture->n_rows = vtr_input_get_n_rows (item->input);
   picture->n_columns = vtr_input_get_n_columns (item->input);
   note_score (picture, explanation);
+  note_proof (picture, explanation);
   g_mutex_lock (&self->lock);
   item->explanation = vtr_explanation_ref (explanation);
   item->state = STATE_WRITING;

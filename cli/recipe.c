@@ -72,6 +72,8 @@ cli_recipe_new (const CliExplainOptions *options, VtrModel *model, const char *p
     g_strv_builder_add (recipe, "--save-matrix");
   if (options->keep & VTR_EXPLAIN_SCORE)
     g_strv_builder_add (recipe, "--score");
+  if (options->keep & VTR_EXPLAIN_PROOF)
+    g_strv_builder_add (recipe, "--prove");
   if (picture[0] == '-')
     g_strv_builder_add (recipe, "--");
   g_strv_builder_add (recipe, picture);

@@ -51,7 +51,8 @@ covers (char **earlier, char **now, VtrExportFlags asked)
   /* Which writes the .npz unasked; both have it, or they would differ. */
   if (g_strv_contains ((const char *const *) now, "--save-matrix"))
     asked &= ~VTR_EXPORT_NPZ;
-  return (asked & ~written) == 0;
+  /* Nor is the mask of --prove, which both have or have not. */
+  return (asked & ~written & ~(guint) VTR_EXPORT_PROOF) == 0;
 }
 
 /* The object at a member; NULL where it holds none. */
@@ -87,9 +88,13 @@ has_same_target_picture (JsonObject *record, const char *file, const char *targe
          file_stat.st_mtime >= target_stat.st_mtime;
 }
 
-/* Whether STEM.json tells of the same program, model, head, target and parameters. */
+/* Whether STEM.json tells of the same program, model, head, target and parameters; @files: those
+ * asked for, less the mask of a proof where it tells that there was none to write. */
 static gboolean
-tells_the_same (const CliPicture *picture, const CliExplainOptions *options, VtrModel *model)
+tells_the_same (const CliPicture *picture,
+                const CliExplainOptions *options,
+                VtrModel *model,
+                VtrExportFlags *files)
 {
   g_auto (GStrv) file = cli_files_of (picture->stem, VTR_EXPORT_JSON);
   g_auto (GStrv) now = cli_recipe_new (options, model, picture->path);
@@ -109,6 +114,10 @@ tells_the_same (const CliPicture *picture, const CliExplainOptions *options, Vtr
   const char *hash = look_up (earlier_model, "hash");
   const char *head_hash = look_up (look_up_object (earlier_model, "head"), "hash");
   const char *command = look_up (record, "command");
+  const char *outcome = look_up (look_up_object (record, "proof"), "outcome");
+
+  if (g_strcmp0 (outcome, vtr_proof_outcome_get_name (VTR_PROOF_FLIPPED)) != 0)
+    *files &= ~(guint) VTR_EXPORT_PROOF;
   return g_strcmp0 (version, VTR_VERSION) == 0 &&
          g_strcmp0 (hash, vtr_model_get_hash (model)) == 0 &&
          g_strcmp0 (head_hash, head == NULL ? NULL : vtr_head_get_hash (head)) == 0 &&
@@ -118,11 +127,16 @@ tells_the_same (const CliPicture *picture, const CliExplainOptions *options, Vtr
 }
 
 gboolean
-cli_is_finished (const CliPicture *picture, const CliExplainOptions *options, VtrModel *model)
+cli_is_finished (CliPicture *picture, const CliExplainOptions *options, VtrModel *model)
 {
-  g_auto (GStrv) files = cli_files_of (picture->stem, options->write);
+  VtrExportFlags asked = options->write;
 
+  if ((asked & VTR_EXPORT_JSON) != 0 && !tells_the_same (picture, options, model, &asked))
+    return FALSE;
+
+  g_auto (GStrv) files = cli_files_of (picture->stem, asked);
   if (!are_there (files, picture->path))
     return FALSE;
-  return (options->write & VTR_EXPORT_JSON) == 0 || tells_the_same (picture, options, model);
+  picture->files = g_steal_pointer (&files);
+  return TRUE;
 }

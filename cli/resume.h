@@ -7,7 +7,7 @@
 /*
  * Whether an earlier run has written all files that are asked for, of the picture as it is now
  * and with the same model and parameters as far as its STEM.json tells; without one among the
- * files asked for, those that exist count.  (None of them is ever there in part.)
+ * files asked for, those that exist count.  (None of them is ever there in part.)  Then they become
+ * those of @picture.
  */
-gboolean
-cli_is_finished (const CliPicture *picture, const CliExplainOptions *options, VtrModel *model);
+gboolean cli_is_finished (CliPicture *picture, const CliExplainOptions *options, VtrModel *model);

@@ -44,6 +44,14 @@ GBytes *vtr_png_encode_rgba (const guint8 *rgba,
                              guint n_text,
                              GError **error);
 
+/* grey [height][width] → 8-bit PNG. */
+GBytes *vtr_png_encode_grey8 (const guint8 *grey,
+                              guint width,
+                              guint height,
+                              const VtrPngText *text,
+                              guint n_text,
+                              GError **error);
+
 /* grey [height][width], native endian → 16-bit PNG. */
 GBytes *vtr_png_encode_grey16 (const guint16 *grey,
                                guint width,

@@ -157,6 +157,26 @@ vtr_png_encode_rgba (const guint8 *rgba,
 }
 
 GBytes *
+vtr_png_encode_grey8 (const guint8 *grey,
+                      guint width,
+                      guint height,
+                      const VtrPngText *text,
+                      guint n_text,
+                      GError **error)
+{
+  const Pixels pixels = {
+    .rows = grey,
+    .stride = width,
+    .width = width,
+    .height = height,
+    .bit_depth = 8,
+    .color_type = PNG_COLOR_TYPE_GRAY,
+  };
+
+  return encode (&pixels, text, n_text, error);
+}
+
+GBytes *
 vtr_png_encode_grey16 (const guint16 *grey,
                        guint width,
                        guint height,

@@ -96,7 +96,7 @@ encode_npz (const VtrExplanation *explanation, const VtrExportOptions *options, 
 static const struct
 {
   VtrExportFlags flag;
-  const char *name;
+  const char *name; /* NULL for what is not asked for by a word */
   const char *ending;
   EncodeFunc encode; /* NULL for JSON */
 } kinds[] = {
@@ -105,6 +105,7 @@ static const struct
   { VTR_EXPORT_LAYERS, "layers", ".ora", vtr_layers_encode },
   { VTR_EXPORT_SHEET, "sheet", ".sheet.png", encode_sheet },
   { VTR_EXPORT_NPZ, "npz", ".npz", encode_npz },
+  { VTR_EXPORT_PROOF, NULL, ".proof.png", vtr_proof_encode_mask },
   { VTR_EXPORT_JSON, "json", ".json", NULL },
 };
 
@@ -121,7 +122,7 @@ vtr_export_flags_parse (const char *text, VtrExportFlags *flags, GError **error)
     {
       const char *word = g_strstrip (words[i]);
       guint kind = 0;
-      while (kind < G_N_ELEMENTS (kinds) && !g_str_equal (kinds[kind].name, word))
+      while (kind < G_N_ELEMENTS (kinds) && g_strcmp0 (kinds[kind].name, word) != 0)
         kind++;
       if (kind == G_N_ELEMENTS (kinds))
         {
@@ -204,6 +205,8 @@ vtr_export (const VtrExplanation *explanation,
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
   g_return_val_if_fail (options->opacity >= 0.0 && options->opacity <= 1.0, NULL);
 
+  if (vtr_proof_get_flipped (explanation) == NULL)
+    flags &= ~(guint) VTR_EXPORT_PROOF;
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     if ((flags & kinds[i].flag) != 0)
       g_ptr_array_add (paths, g_strconcat (stem, kinds[i].ending, NULL));

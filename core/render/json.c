@@ -126,6 +126,48 @@ add_score (JsonBuilder *json, const VtrExplanation *explanation)
   json_builder_end_object (json);
 }
 
+/* One of the two classes of a proof. */
+static void
+add_side (JsonBuilder *json,
+          const char *name,
+          VtrModel *model,
+          guint class,
+          double before,
+          double after)
+{
+  begin (json, name);
+  vtr_json_add_int (json, "class", class);
+  vtr_json_add_text (json, "label", vtr_model_get_label (model, class));
+  vtr_json_add_double (json, "before", before);
+  vtr_json_add_double (json, "after", after);
+  json_builder_end_object (json);
+}
+
+static void
+add_proof (JsonBuilder *json, const VtrExplanation *explanation)
+{
+  const VtrProof *proof = vtr_explanation_get_proof (explanation);
+  VtrModel *model = vtr_explanation_get_model (explanation);
+
+  if (proof == NULL)
+    return;
+  g_autofree char *text = vtr_proof_describe (proof, model);
+  begin (json, "proof");
+  vtr_json_add_text (json, "outcome", vtr_proof_outcome_get_name (proof->outcome));
+  vtr_json_add_text (json, "text", text);
+  vtr_json_add_text (json, "target", vtr_target_get_text (proof->target));
+  add_side (json, "a", model, proof->a, proof->a_before, proof->a_after);
+  add_side (json, "b", model, proof->b, proof->b_before, proof->b_after);
+  vtr_json_add_double (json, "y_before", proof->y_before);
+  vtr_json_add_double (json, "y_after", proof->y_after);
+  vtr_json_add_int (json, "n_all", proof->n_all);
+  vtr_json_add_int (json, "n_greedy", proof->n_greedy);
+  vtr_json_add_int (json, "n_patches", proof->n_patches);
+  add_list (json, "patches", proof->patches, proof->n_patches);
+  vtr_json_add_int (json, "n_passes", proof->n_passes);
+  json_builder_end_object (json);
+}
+
 static void
 add_geometry (JsonBuilder *json, const VtrInput *input)
 {
@@ -336,6 +378,7 @@ vtr_json_new (const VtrExplanation *explanation,
   vtr_json_add_int (json, "peak_bytes", vtr_explanation_get_peak_bytes (explanation));
   add_maps (json, explanation);
   add_score (json, explanation);
+  add_proof (json, explanation);
   add_logits (json, explanation);
   if (files != NULL)
     {

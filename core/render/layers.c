@@ -3,6 +3,8 @@
 /*
  * STEM.ora, from the top:
  *
+ *   proof: 9 of 256 patches darkness around the patches that a decision hangs on, where they are
+ *                           known; hidden
  *   raw                     the method
  *     layer 11, mean        the summary, where it is not one of the maps; shown
  *     layer 11              a group per layer, the last one on top
@@ -123,6 +125,26 @@ add_layer_groups (Stack *stack)
     }
 }
 
+/* The layer that shows the proof, where there is one that flips; else @node stays as it is. */
+static gboolean
+make_proof_node (Stack *stack, VtrOraNode *node, GError **error)
+{
+  const VtrProof *proof = vtr_proof_get_flipped (stack->explanation);
+
+  if (proof == NULL)
+    return TRUE;
+  g_autoptr (GArray) text = vtr_metadata_new (stack->explanation, NULL, stack->options);
+  g_autoptr (VtrImage) image = vtr_proof_make_layer (stack->explanation, error);
+  GBytes *png = image != NULL ? encode_image (image, text, error) : NULL;
+  if (png == NULL)
+    return FALSE;
+  g_ptr_array_add (stack->pictures, png);
+  char *name = g_strdup_printf ("proof: %u of %u patches", proof->n_patches, proof->n_all);
+  g_ptr_array_add (stack->names, name);
+  *node = (VtrOraNode){ .name = name, .png = png, .opacity = 1.0, .visible = FALSE };
+  return TRUE;
+}
+
 /* The PNGs every OpenRaster file has: the photo, the whole, the whole made small. */
 static gboolean
 make_pictures (const Stack *stack, GBytes **photo, VtrOra *ora, GError **error)
@@ -167,16 +189,18 @@ vtr_layers_encode (const VtrExplanation *explanation,
   VtrOra ora = {
     .width = vtr_image_get_width (image),
     .height = vtr_image_get_height (image),
-    .n_nodes = 2,
     .metadata = metadata,
   };
+  VtrOraNode proof = { NULL };
   g_autoptr (GBytes) photo = NULL;
   GBytes *bytes = NULL;
 
-  if (make_map_nodes (&stack, error) && make_pictures (&stack, &photo, &ora, error))
+  if (make_map_nodes (&stack, error) && make_proof_node (&stack, &proof, error) &&
+      make_pictures (&stack, &photo, &ora, error))
     {
       add_layer_groups (&stack);
       const VtrOraNode nodes[] = {
+        proof,
         { .name = vtr_method_get_name (vtr_explanation_get_method (explanation)),
           .opacity = 1.0,
           .visible = TRUE,
@@ -184,7 +208,9 @@ vtr_layers_encode (const VtrExplanation *explanation,
           .n_children = children->len },
         { .name = "photo", .png = photo, .opacity = 1.0, .visible = TRUE },
       };
-      ora.nodes = nodes;
+      /* Without a proof the list begins at the method. */
+      ora.nodes = proof.png != NULL ? nodes : nodes + 1;
+      ora.n_nodes = proof.png != NULL ? 3 : 2;
       bytes = vtr_ora_encode (&ora, error);
     }
   g_clear_pointer (&ora.merged_png, g_bytes_unref);

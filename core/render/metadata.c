@@ -150,6 +150,20 @@ add_score (GArray *entries, const VtrExplanation *explanation, const VtrMap *map
               g_strdup (score->better ? "better than random" : "not better than random"));
 }
 
+/* Of the whole picture, so of each of its files. */
+static void
+add_proof (GArray *entries, const VtrExplanation *explanation)
+{
+  const VtrProof *proof = vtr_explanation_get_proof (explanation);
+
+  if (proof == NULL)
+    return;
+  take_entry (entries, "proof",
+              vtr_proof_describe (proof, vtr_explanation_get_model (explanation)));
+  take_entry (entries, "proof-target", g_strdup (vtr_target_get_text (proof->target)));
+  take_entry (entries, "proof-outcome", g_strdup (vtr_proof_outcome_get_name (proof->outcome)));
+}
+
 GArray *
 vtr_metadata_new (const VtrExplanation *explanation,
                   const VtrMap *map,
@@ -177,6 +191,7 @@ vtr_metadata_new (const VtrExplanation *explanation,
   take_entry (entries, "query", vtr_metadata_format_query (explanation));
   add_target (entries, explanation);
   add_score (entries, explanation, map);
+  add_proof (entries, explanation);
   take_entry (entries, "fit", g_strdup (vtr_fit_name (vtr_input_get_fit (input))));
   take_entry (entries, "precision",
               g_strdup (vtr_precision_get_name (vtr_explanation_get_precision (explanation))));

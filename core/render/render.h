@@ -13,6 +13,7 @@
  *   metadata.c   how a file came about, as PNG text
  *   json.c       and as JSON
  *   layers.c     OpenRaster: the photo and the maps over it
+ *   proof.c      the patches of a proof as a mask and as a layer
  *   export.c     vtr_export
  */
 #include "explain/explain.h"
@@ -112,6 +113,19 @@ gboolean vtr_metadata_is_summary (const VtrExplanation *explanation, const VtrMa
 char *vtr_json_new (const VtrExplanation *explanation,
                     const VtrExportOptions *options,
                     const char *const *files);
+
+/* ---- proof.c ---- */
+
+/* The proof where the explanation has one that flips, else NULL. */
+const VtrProof *vtr_proof_get_flipped (const VtrExplanation *explanation);
+
+/* A PNG: white where the patches of the proof are, else black. */
+GBytes *vtr_proof_encode_mask (const VtrExplanation *explanation,
+                               const VtrExportOptions *options,
+                               GError **error);
+
+/* Nothing where the patches of the proof are, darkness elsewhere. */
+VtrImage *vtr_proof_make_layer (const VtrExplanation *explanation, GError **error);
 
 /* ---- sheet.c ---- */
 VtrImage *

@@ -72,6 +72,20 @@ def png_size(path):
     return struct.unpack('>II', head[16:24])
 
 
+def png_texts(data):
+    """The text entries of a PNG by key."""
+    texts, place = {}, 8
+    while place < len(data):
+        size, kind = struct.unpack('>I4s', data[place:place + 8])
+        key, _, value = data[place + 8:place + 8 + size].partition(b'\0')
+        if kind == b'tEXt':
+            texts[key.decode('latin-1')] = value.decode('latin-1')
+        elif kind == b'iTXt':  # as written: not packed, no language, no translated key
+            texts[key.decode('latin-1')] = value[4:].decode()
+        place += size + 12
+    return texts
+
+
 class TapResult(unittest.TestResult):
     """One line for each test; what went wrong in it, parts of it included, as comments."""
 

@@ -6,29 +6,14 @@ import math
 import os
 import shlex
 import shutil
-import struct
 import xml.etree.ElementTree
 import zipfile
 
-from harness import GOLDEN, CliTest, main
+from harness import GOLDEN, CliTest, main, png_texts
 
 LABELS = ['ant', 'bee', 'cat']  # of the model of the harness
 DISTILLED, HEADLESS = (GOLDEN / 'cases' / name / 'model' for name in ['deit-distilled', 'dinov2'])
 METHODS = ['grad-rollout', 'relevance', 'legrad', 'gradcam']
-
-
-def png_texts(data):
-    """The text entries of a PNG by key."""
-    texts, place = {}, 8
-    while place < len(data):
-        size, kind = struct.unpack('>I4s', data[place:place + 8])
-        key, _, value = data[place + 8:place + 8 + size].partition(b'\0')
-        if kind == b'tEXt':
-            texts[key.decode('latin-1')] = value.decode('latin-1')
-        elif kind == b'iTXt':  # as written: not packed, no language, no translated key
-            texts[key.decode('latin-1')] = value[4:].decode()
-        place += size + 12
-    return texts
 
 
 class TargetTest(CliTest):

@@ -18,6 +18,8 @@ typedef enum
   VTR_EXPORT_SHEET = 1 << 3,   /* STEM.sheet.png: layers × heads, labelled */
   VTR_EXPORT_NPZ = 1 << 4,     /* STEM.npz: the numbers */
   VTR_EXPORT_JSON = 1 << 5,    /* STEM.json: how they came about */
+  VTR_EXPORT_PROOF = 1 << 6,   /* STEM.proof.png: white where the patches of the proof are, 8-bit
+                                * grey,   the picture's size; only where there is one that flips */
 } VtrExportFlags;
 
 /**
