@@ -49,6 +49,15 @@ vtr_canvas_clear (VtrCanvas *self)
 }
 
 void
+vtr_canvas_mix (VtrCanvas *self, int x, int y, guint32 color, float share)
+{
+  guint8 *pixel = get_pixel (self, x, y);
+
+  if (pixel != NULL)
+    mix (pixel, color, share);
+}
+
+void
 vtr_canvas_fill (VtrCanvas *self, int x, int y, int width, int height, guint32 color)
 {
   for (int row = y; row < y + height; row++)

@@ -78,6 +78,9 @@ typedef struct
 gboolean
 vtr_canvas_init (VtrCanvas *self, guint width, guint height, guint32 color, GError **error);
 void vtr_canvas_clear (VtrCanvas *self);
+
+/* @share: 0..1 of the new colour */
+void vtr_canvas_mix (VtrCanvas *self, int x, int y, guint32 color, float share);
 void vtr_canvas_fill (VtrCanvas *self, int x, int y, int width, int height, guint32 color);
 void vtr_canvas_outline (VtrCanvas *self, int x, int y, int width, int height, guint32 color);
 void vtr_canvas_draw_image (VtrCanvas *self, int x, int y, const VtrImage *image);

@@ -22,6 +22,7 @@ BELOW = {
     "run": ["gpu", "cpu", "preprocess"],
     "explain": ["run"],
     "render": ["explain"],
+    "analysis": ["render"],
 }
 
 # Tests of the layers look inside; those of the command line do not.

@@ -33,5 +33,6 @@
 #include <vitreous/vtr-explanation.h>
 #include <vitreous/vtr-score.h>
 #include <vitreous/vtr-proof.h>
+#include <vitreous/vtr-evaluation.h>
 #include <vitreous/vtr-render.h>
 #include <vitreous/vtr-export.h>

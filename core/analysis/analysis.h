@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/*
+ * analysis: explanations of many pictures → what methods are worth.
+ *
+ *   estimate.c        means and their intervals, as numbers come
+ *   evaluation.c      VtrEvaluation: pictures added up, methods compared
+ *   measures.c        names and points of measures, contests
+ *   findings.c        one picture: all methods and random orders measured
+ *   chart.c           where what goes on a chart
+ *   chart-panels.c    curves and bars
+ *   drawing.c         areas, lines and text
+ *   drawing-svg.c     as SVG
+ *   drawing-raster.c  as pixels
+ */
+#include "render/render.h"
+
+/* ---- estimate.c ---- */
+
+/* Mean and variance of numbers that are not kept (Welford 1962). */
+typedef struct
+{
+  guint n;
+  double mean;
+  double squares; /* sum of squared distances to the mean */
+} VtrRunning;
+
+void vtr_running_add (VtrRunning *self, double value);
+VtrEstimate vtr_running_estimate (const VtrRunning *self);
+
+/* Student's t for a two-sided probability of 95 %, to 1e-5. */
+double vtr_student_t (guint n_freedom);
+
+/* ---- measures.c ---- */
+
+/* The most points a mean curve has. */
+#define VTR_MAX_POINTS 57
+
+static inline gboolean
+vtr_measures_have (VtrMeasures self, VtrMeasure measure)
+{
+  return (self >> measure & 1) != 0;
+}
+
+/* @curve between its points, at each point of @measure. */
+void vtr_curve_sample (const VtrCurve *curve, VtrMeasure measure, double *values);
+
+/* ---- findings.c ---- */
+
+struct _VtrFindings
+{
+  guint n_methods;
+  VtrMeasures measures;
+  VtrQuantity quantity;
+  VtrCurve **curves; /* [n_methods + VTR_EVALUATION_N_ORDERS][VTR_N_MEASURES], NULL if not asked */
+};
+
+/* No curves so far. */
+VtrFindings *vtr_findings_new (guint n_methods, VtrMeasures measures);
+
+/* @runner: a method, or n_methods and up for random orders. */
+VtrCurve **vtr_findings_get_place (const VtrFindings *self, guint runner, VtrMeasure measure);
+
+/* ---- evaluation.c ---- */
+
+guint32 vtr_evaluation_get_seed (const VtrEvaluation *self, guint number, guint order);
+
+/* ---- drawing.c ---- */
+
+typedef struct
+{
+  double x;
+  double y;
+} VtrPoint;
+
+typedef enum
+{
+  VTR_SHAPE_AREA, /* what points enclose */
+  VTR_SHAPE_LINE, /* what joins points */
+  VTR_SHAPE_TEXT, /* one point, on the line that letters stand on */
+} VtrShapeKind;
+
+typedef enum
+{
+  VTR_ANCHOR_START,
+  VTR_ANCHOR_MIDDLE,
+  VTR_ANCHOR_END,
+} VtrAnchor;
+
+typedef struct
+{
+  VtrShapeKind kind;
+  guint32 color; /* 0xrrggbb */
+  guint first;   /* of its points */
+  guint n_points;
+  double width;     /* of a line, pixels */
+  guint scale;      /* of text, pixels of a dot */
+  VtrAnchor anchor; /* of text */
+  char *text;
+} VtrShape;
+
+/* Shapes one over the other; places in pixels from the top left corner. */
+typedef struct
+{
+  guint width;
+  guint height;
+  guint32 color;  /* of the ground */
+  GArray *shapes; /* of VtrShape */
+  GArray *points; /* of VtrPoint */
+} VtrDrawing;
+
+void vtr_drawing_init (VtrDrawing *self, guint width, guint height, guint32 color);
+void vtr_drawing_clear (VtrDrawing *self);
+void vtr_drawing_add_area (VtrDrawing *self, const VtrPoint *points, guint n, guint32 color);
+void vtr_drawing_add_box (VtrDrawing *self,
+                          double left,
+                          double top,
+                          double right,
+                          double bottom,
+                          guint32 color);
+void vtr_drawing_add_line (VtrDrawing *self,
+                           const VtrPoint *points,
+                           guint n,
+                           double width,
+                           guint32 color);
+void vtr_drawing_add_text (VtrDrawing *self,
+                           VtrPoint place,
+                           guint scale,
+                           VtrAnchor anchor,
+                           guint32 color,
+                           const char *text);
+
+/* ---- drawing-svg.c ---- */
+
+char *vtr_drawing_to_svg (const VtrDrawing *self);
+
+/* ---- drawing-raster.c ---- */
+
+VtrImage *vtr_drawing_to_image (const VtrDrawing *self, GError **error);
+
+/* ---- chart.c ---- */
+
+void vtr_chart_init (VtrDrawing *drawing, const VtrEvaluation *evaluation, const char *title);
+
+/* ---- chart-panels.c ---- */
+
+/* Where curves or bars are drawn, names and numbers around them. */
+typedef struct
+{
+  double left;
+  double top;
+  double right;
+  double bottom;
+} VtrFrame;
+
+/* Of the method at that place in the list of all. */
+guint32 vtr_chart_get_color (const VtrEvaluation *evaluation, guint method);
+
+/* @ranks: [n_methods], best first. */
+void vtr_chart_draw_curves (VtrDrawing *drawing,
+                            const VtrFrame *frame,
+                            const VtrEvaluation *evaluation,
+                            const guint *ranks,
+                            VtrContest contest,
+                            VtrMeasure measure);
+void vtr_chart_draw_bars (VtrDrawing *drawing,
+                          const VtrFrame *frame,
+                          const VtrEvaluation *evaluation,
+                          const guint *ranks,
+                          VtrContest contest);
