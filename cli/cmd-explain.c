@@ -144,34 +144,6 @@ print_json (GPtrArray *pictures,
   cli_print_json (builder);
 }
 
-/* A head that was made with another model may be used, but not unnoticed. */
-static void
-warn_of_mismatch (VtrHead *head, VtrModel *model)
-{
-  g_autofree char *warning = vtr_head_find_mismatch (head, model);
-
-  if (warning != NULL)
-    cli_say ("%s", warning);
-}
-
-/* The model and, where one is named, its head, which has a say in how pictures are brought to
- * scale. */
-static VtrModel *
-open_model (CliExplainOptions *options, gboolean silent, GError **error)
-{
-  g_autoptr (VtrModel) model = cli_open_model (options->model, options->head, error);
-  VtrHead *head = model == NULL ? NULL : vtr_model_get_head (model);
-
-  if (head != NULL)
-    {
-      if (!cli_explain_options_follow_head (options, head, error))
-        return NULL;
-      if (!silent)
-        warn_of_mismatch (head, model);
-    }
-  return g_steal_pointer (&model);
-}
-
 /* What the pipeline made of it, in words and as the code to end with. */
 static CliExit
 conclude (const CliExplainOptions *options, GPtrArray *pictures, const GError *error)
@@ -205,7 +177,7 @@ cli_explain (int argc, char **argv)
 
   g_autoptr (GCancellable) cancellable = cli_interrupt_watch ();
   const gboolean silent = options->quiet || options->json;
-  g_autoptr (VtrModel) model = open_model (options, silent, &error);
+  g_autoptr (VtrModel) model = cli_explain_options_open_model (options, &error);
   if (model == NULL)
     return cli_fail (error);
   g_autoptr (VtrDevice) device = cli_open_device (options->device, silent, &error);

@@ -12,6 +12,10 @@
 #define MAX_FOLDS 100
 #define ENDING ".head.safetensors"
 
+/* What may be said about computing, as for explain. */
+static const char *const shared_options[] = { "model", "fit",  "size", "device", "precision",
+                                              "batch", "jobs", "json", "quiet",  NULL };
+
 typedef struct
 {
   char *folder;   /* owned by @explain */
@@ -70,7 +74,7 @@ parse (HeadOptions *self, int argc, char **argv, GError **error)
     G_OPTION_ENTRY_NULL,
   };
 
-  self->explain = cli_explain_options_new_for (argc, argv, entries, error);
+  self->explain = cli_explain_options_new_for (argc, argv, entries, shared_options, error);
   if (self->explain == NULL || !check_command (self->explain->inputs, error) ||
       !cli_check_range ("folds", self->n_folds, 2, MAX_FOLDS, error))
     return FALSE;

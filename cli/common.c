@@ -148,11 +148,18 @@ cli_make_folder (const char *path, GError **error)
   return TRUE;
 }
 
+char *
+cli_json_to_text (JsonBuilder *builder)
+{
+  g_autoptr (JsonNode) root = json_builder_get_root (builder);
+
+  return json_to_string (root, TRUE);
+}
+
 void
 cli_print_json (JsonBuilder *builder)
 {
-  g_autoptr (JsonNode) root = json_builder_get_root (builder);
-  g_autofree char *text = json_to_string (root, TRUE);
+  g_autofree char *text = cli_json_to_text (builder);
 
   puts (text);
 }

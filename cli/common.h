@@ -12,6 +12,8 @@
  *   progress.c         the progress bar
  *   interrupt.c        Ctrl-C
  *   head-report.c      what `head train` says of its head
+ *   evaluate-run.c     many pictures through vtr_evaluation_try ()
+ *   evaluate-report.c  what `evaluate` says of the methods
  *   explain-options.c  what may be said to `explain`
  *   method-options.c   what may be said about methods, from the library's tables
  *   recipe.c           the command line that makes a picture's files again
@@ -48,6 +50,7 @@ CliExit cli_import (int argc, char **argv);
 CliExit cli_devices (int argc, char **argv);
 CliExit cli_bench (int argc, char **argv);
 CliExit cli_head (int argc, char **argv);
+CliExit cli_evaluate (int argc, char **argv);
 
 /* The command of that name, or NULL. */
 const CliCommand *cli_command_find (const char *name);
@@ -85,7 +88,8 @@ char *cli_name_to_text (const char *file_name);
 /* Makes a folder and those it is in, where they are not there yet. */
 gboolean cli_make_folder (const char *path, GError **error);
 
-/* Prints the finished document to stdout; ends the builder's use. */
+/* The finished document, transfer full; the same printed to stdout.  Ends the builder's use. */
+char *cli_json_to_text (JsonBuilder *builder);
 void cli_print_json (JsonBuilder *builder);
 void cli_json_string (JsonBuilder *builder, const char *member, const char *text);
 void cli_json_integer (JsonBuilder *builder, const char *member, guint64 value);

@@ -92,10 +92,6 @@ static const GOptionEntry entries[] = {
 };
 /* clang-format on */
 
-/* Those of the entries above that other commands which compute pictures have, too. */
-static const char *const of_computing[] = { "model", "fit",  "size", "device", "precision",
-                                            "batch", "jobs", "json", "quiet",  NULL };
-
 /*
  * The entries above, those of the methods between them, with the colormaps the library has.
  * The texts are made once and live as long as the program.
@@ -214,7 +210,9 @@ check_computing (CliExplainOptions *self, GError **error)
   if (self->jobs == 0)
     self->jobs = MIN (g_get_num_processors (), MAX_JOBS);
   self->model = given.model;
+  self->head = given.head;
   self->device = given.device;
+  self->recursive = given.recursive;
   self->json = given.json;
   self->quiet = given.quiet;
   return TRUE;
@@ -251,15 +249,17 @@ cli_explain_options_new (int argc, char **argv, GError **error)
       self->keep |= VTR_EXPLAIN_PROOF;
       self->write |= VTR_EXPORT_PROOF;
     }
-  self->head = given.head;
   self->output = given.output == NULL ? DEFAULT_OUTPUT : given.output;
-  self->recursive = given.recursive;
   self->resume = given.resume;
   return g_steal_pointer (&self);
 }
 
 CliExplainOptions *
-cli_explain_options_new_for (int argc, char **argv, const GOptionEntry *own, GError **error)
+cli_explain_options_new_for (int argc,
+                             char **argv,
+                             const GOptionEntry *own,
+                             const char *const *shared,
+                             GError **error)
 {
   g_autoptr (CliExplainOptions) self = g_new0 (CliExplainOptions, 1);
   g_autoptr (GArray) all = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
@@ -267,7 +267,7 @@ cli_explain_options_new_for (int argc, char **argv, const GOptionEntry *own, GEr
   for (guint i = 0; own[i].long_name != NULL; i++)
     g_array_append_val (all, own[i]);
   for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
-    if (g_strv_contains (of_computing, entries[i].long_name))
+    if (g_strv_contains (shared, entries[i].long_name))
       g_array_append_val (all, entries[i]);
   self->inputs =
       cli_parse (argc, argv, (const GOptionEntry *) (gpointer) all->data, 0, G_MAXUINT, error);
@@ -308,14 +308,42 @@ follow_size (CliExplainOptions *self, guint size, GError **error)
   return TRUE;
 }
 
-gboolean
-cli_explain_options_follow_head (CliExplainOptions *self, VtrHead *head, GError **error)
+/* What was not said about fit and size is as it was when @head was trained, as far as its file
+ * tells: features change with the scale. */
+static gboolean
+follow_head (CliExplainOptions *self, VtrHead *head, GError **error)
 {
   const char *fit = given.fit == NULL ? vtr_head_get_fit (head) : NULL;
   const guint size = given.size == UNSET ? vtr_head_get_size (head) : 0;
 
   return (fit == NULL || follow_fit (self, fit, error)) &&
          (size == 0 || follow_size (self, size, error));
+}
+
+/* A head that was made with another model may be used, but not unnoticed. */
+static void
+warn_of_mismatch (VtrHead *head, VtrModel *model)
+{
+  g_autofree char *warning = vtr_head_find_mismatch (head, model);
+
+  if (warning != NULL)
+    cli_say ("%s", warning);
+}
+
+VtrModel *
+cli_explain_options_open_model (CliExplainOptions *self, GError **error)
+{
+  g_autoptr (VtrModel) model = cli_open_model (self->model, self->head, error);
+  VtrHead *head = model == NULL ? NULL : vtr_model_get_head (model);
+
+  if (head != NULL)
+    {
+      if (!follow_head (self, head, error))
+        return NULL;
+      if (!self->quiet && !self->json)
+        warn_of_mismatch (head, model);
+    }
+  return g_steal_pointer (&model);
 }
 
 void

@@ -32,14 +32,17 @@ typedef struct
 /* Fails with VTR_ERROR_USAGE. */
 CliExplainOptions *cli_explain_options_new (int argc, char **argv, GError **error);
 
-/* The same of another command that computes pictures and writes none of explain's files: what may
- * be said about computing, and its @own options; any number of arguments. */
-CliExplainOptions *
-cli_explain_options_new_for (int argc, char **argv, const GOptionEntry *own, GError **error);
+/* The same of another command that computes pictures and writes none of explain's files: its @own
+ * options and, of explain's, those named in @shared, NULL-terminated; any number of arguments. */
+CliExplainOptions *cli_explain_options_new_for (int argc,
+                                                char **argv,
+                                                const GOptionEntry *own,
+                                                const char *const *shared,
+                                                GError **error);
 
-/* What was not said about fit and size is as it was when @head was trained, as far as its file
- * tells: features change with the scale. */
-gboolean cli_explain_options_follow_head (CliExplainOptions *self, VtrHead *head, GError **error);
+/* The model and, where one is named, its head, which has a say in how pictures are brought to
+ * scale. */
+VtrModel *cli_explain_options_open_model (CliExplainOptions *self, GError **error);
 
 void cli_explain_options_free (CliExplainOptions *self);
 

@@ -26,13 +26,16 @@ static const struct
   { VTR_EXPORT_JSON, ".json" },
 };
 
+/* Pictures that are written once for all pictures. */
+static const char *const made_names[] = { "evaluate.png", NULL };
+
 /* What is known while arguments are gone through. */
 typedef struct
 {
   GPtrArray *pictures;
   GPtrArray *names; /* [pictures] of char *: wanted stems, relative to the output folder */
   gboolean recursive;
-  char *output; /* canonical */
+  char *output; /* canonical, or NULL */
 } Search;
 
 char **
@@ -86,6 +89,8 @@ looks_like_picture (const char *name)
 {
   g_autofree char *lower = g_ascii_strdown (name, -1);
 
+  if (g_strv_contains (made_names, name))
+    return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (written_endings); i++)
     if (g_str_has_suffix (lower, written_endings[i].ending))
       return FALSE;
@@ -98,6 +103,9 @@ looks_like_picture (const char *name)
 static gboolean
 is_output (const Search *search, const char *path)
 {
+  if (search->output == NULL)
+    return FALSE;
+
   g_autofree char *canonical = g_canonicalize_filename (path, NULL);
 
   return strcmp (canonical, search->output) == 0;
@@ -238,13 +246,14 @@ cli_inputs_collect (char **arguments, gboolean recursive, const char *output)
     .pictures = g_ptr_array_new_with_free_func (picture_free),
     .names = g_ptr_array_new_with_free_func (g_free),
     .recursive = recursive,
-    .output = g_canonicalize_filename (output, NULL),
+    .output = output == NULL ? NULL : g_canonicalize_filename (output, NULL),
   };
 
   for (guint i = 0; arguments[i] != NULL; i++)
     add_argument (&search, arguments[i]);
   number_pictures (&search);
-  choose_stems (&search, output);
+  if (output != NULL)
+    choose_stems (&search, output);
   g_ptr_array_unref (search.names);
   g_free (search.output);
   return search.pictures;
@@ -280,6 +289,26 @@ cli_inputs_collect_classes (const char *folder, GPtrArray *labels, GError **erro
   number_pictures (&search);
   g_ptr_array_unref (search.names);
   return search.pictures;
+}
+
+void
+cli_inputs_thin_out (GPtrArray *pictures, guint n)
+{
+  const guint n_all = pictures->len;
+
+  if (n >= n_all)
+    return;
+  /* What is kept changes places with what is not, which comes no later. */
+  for (guint i = 0; i < n; i++)
+    {
+      const guint kept = (guint) ((guint64) i * n_all / n);
+      CliPicture *picture = g_ptr_array_index (pictures, kept);
+
+      g_ptr_array_index (pictures, kept) = g_ptr_array_index (pictures, i);
+      g_ptr_array_index (pictures, i) = picture;
+      picture->index = i;
+    }
+  g_ptr_array_set_size (pictures, (int) n);
 }
 
 guint

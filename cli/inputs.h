@@ -58,7 +58,7 @@ typedef struct
  * cli_inputs_collect:
  * @arguments: NULL-terminated, files and folders
  * @recursive: whether folders in folders count
- * @output: the folder to write to; never searched for pictures
+ * @output: the folder to write to; never searched for pictures; NULL where none is written to
  *
  * A folder stands for its pictures, by name.  What cannot be searched becomes a picture that
  * has failed.  No two pictures get one stem, and no stem leads to a file that is an input.
@@ -76,6 +76,9 @@ GPtrArray *cli_inputs_collect (char **arguments, gboolean recursive, const char 
  *   @folder cannot be read
  */
 GPtrArray *cli_inputs_collect_classes (const char *folder, GPtrArray *labels, GError **error);
+
+/* Keeps @n of the pictures, or all there are, evenly spread over them, in order. */
+void cli_inputs_thin_out (GPtrArray *pictures, guint n);
 
 /* How many have that status. */
 guint cli_inputs_count (GPtrArray *pictures, CliPictureStatus status);

@@ -10,6 +10,8 @@
 static const CliCommand commands[] = {
   { "explain", "IMAGE|DIR…",
     "Shows where a Vision Transformer looks: heatmaps of pictures, as image layers.", cli_explain },
+  { "evaluate", "IMAGE|DIR…", "Ranks the explanation methods for a model on your own pictures.",
+    cli_evaluate },
   { "inspect", "MODEL", "Says what a checkpoint is and how it was recognised.", cli_inspect },
   { "models", "", "Lists the installed models.", cli_models },
   { "import", "FILE|DIR", "Installs a checkpoint under a name.", cli_import },
