@@ -78,7 +78,7 @@ draw_header (VtrDrawing *drawing, const VtrEvaluation *evaluation, const char *t
   draw_text (drawing, MARGIN, y + LINE, VTR_ANCHOR_START, DIM, what);
   draw_text (drawing, MARGIN, y + 2 * LINE, VTR_ANCHOR_START, DIM,
              "Grey: random orders. Band, whiskers: 95 % interval over the pictures. "
-             "Pale bars: not better than random. Bold: the best.");
+             "Pale bars: not better than random. Bold: ranked first.");
 }
 
 static void

@@ -121,7 +121,7 @@ vtr_measure_get_share (VtrMeasure measure, guint point)
   g_return_val_if_fail ((guint) measure < VTR_N_MEASURES, 0.0);
   g_return_val_if_fail (point < axes[measure].n_points, 0.0);
 
-  return axes[measure].last * point / (axes[measure].n_points - 1);
+  return axes[measure].last * ((double) point / (axes[measure].n_points - 1));
 }
 
 void

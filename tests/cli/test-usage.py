@@ -10,7 +10,7 @@ import subprocess
 
 from harness import FAULTS, MODEL, PROGRAM, CliTest, main
 
-COMMANDS = ['explain', 'inspect', 'models', 'import', 'devices', 'head', 'bench']
+COMMANDS = ['explain', 'evaluate', 'inspect', 'models', 'import', 'devices', 'head', 'bench']
 MAN_PAGE = pathlib.Path(os.environ['VITREOUS_TEST_MAN'])
 
 # Each must end with 2 and one sentence in which the word stands.
@@ -51,6 +51,16 @@ REFUSALS = [
     (['explain', '--batch', '33', 'a.png'], '--batch'),
     (['explain', '--jobs', '0', 'a.png'], '--jobs'),
     (['explain', '--jobs', 'many', 'a.png'], '--jobs'),
+    (['evaluate'], 'IMAGE'),
+    (['evaluate', '--methods', 'nonsense', 'a.png'], 'nonsense'),
+    (['evaluate', '--methods', 'raw,,rollout', 'a.png'], '“”'),
+    (['evaluate', '--methods', 'raw,rollout,raw', 'a.png'], 'twice'),
+    (['evaluate', '--measures', 'patch,nonsense', 'a.png'], 'nonsense'),
+    (['evaluate', '--measures', '', 'a.png'], 'measure'),
+    (['evaluate', '--limit', '0', 'a.png'], '--limit'),
+    (['evaluate', '--seed', '-1', 'a.png'], '--seed'),
+    (['evaluate', '--device', 'cpu', '--target', 'nonsense', 'a.png'], 'nonsense'),
+    (['evaluate', '--write', 'npz', 'a.png'], '--write'),
     (['inspect', 'a', 'b'], 'MODEL'),
     (['models', 'a'], 'models'),
     (['import'], 'FILE'),
