@@ -251,7 +251,7 @@ make_input (VtrModel *model)
 
   for (guint i = 0; i < sizeof rgba; i++)
     rgba[i] = i % 4 == 3 ? 255 : (guint8) (i * i * 7);
-  g_autoptr (VtrImage) image = vtr_image_new (6, 6, rgba, sizeof rgba);
+  g_autoptr (VtrImage) image = vtr_image_new (6, 6, rgba, 6 * 4);
   VtrInput *input = vtr_input_new (model, image, VTR_FIT_STRETCH, 6, &error);
   g_assert_no_error (error);
   return input;
