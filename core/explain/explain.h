@@ -33,10 +33,17 @@
 
 typedef enum
 {
-  VTR_QUERY_CLS,   /* token 0 */
-  VTR_QUERY_MEAN,  /* all patches, with equal weight */
-  VTR_QUERY_POINT, /* the patch at a pixel of the picture */
+  VTR_QUERY_CLS,    /* token 0 */
+  VTR_QUERY_MEAN,   /* all patches, with equal weight */
+  VTR_QUERY_PLACES, /* the patches at some pixels of the picture, each once, with equal weight */
 } VtrQueryKind;
+
+/* A pixel of the upright picture. */
+typedef struct
+{
+  double x;
+  double y;
+} VtrPlace;
 
 /* The parameters of a method, read for one model. */
 typedef struct
@@ -48,8 +55,8 @@ typedef struct
   gboolean fuse; /* whether the heads become one map; else a map each */
   VtrFusion fusion;
   VtrQueryKind query;
-  double query_x; /* pixels, for VTR_QUERY_POINT */
-  double query_y;
+  VtrPlace *places; /* [n_places], for VTR_QUERY_PLACES; owned */
+  guint n_places;
   double temperature;   /* divides the attention logits */
   double discard_ratio; /* share of the attention left out, 0 ≤ ratio < 1 */
   gboolean activation;  /* Grad-CAM of activations, not of attention */
@@ -88,8 +95,11 @@ gboolean vtr_param_check (const VtrParam *param, const char *text, GError **erro
 gboolean vtr_settings_init (VtrSettings *self, VtrMethod *method, VtrModel *model, GError **error);
 void vtr_settings_clear (VtrSettings *self);
 
-/* The query as text, its default resolved: "cls", "mean" or "X,Y". */
+/* The query as text, its default resolved: "cls", "mean" or "X,Y;X,Y". */
 char *vtr_settings_format_query (const VtrSettings *self);
+
+/* Whether a single token asks, whatever the picture; else it may be several. */
+gboolean vtr_settings_ask_one (const VtrSettings *self);
 
 /* Bits of VtrRolloutLayer's head mask; fails where a layer has more heads than there are bits. */
 gboolean vtr_settings_get_head_mask (const VtrSettings *self, guint64 *mask, GError **error);
@@ -161,14 +171,17 @@ struct _VtrExplainRun
 
 /* ---- query.c ---- */
 
-/* Which token asks, in the picture @input; not for VTR_QUERY_MEAN. */
-gboolean
-vtr_explain_find_query (const VtrExplainRun *run, VtrInput *input, guint32 *token, GError **error);
+/* The tokens that ask in the picture @input, ascending, each once; g_free () them.  NULL where a
+ * place is outside of it. */
+guint32 *vtr_explain_find_queries (const VtrExplainRun *run,
+                                   VtrInput *input,
+                                   guint *n_queries,
+                                   GError **error);
 
 /* Says that no patch covers (@x, @y) of the picture; FALSE. */
 gboolean vtr_explain_fail_place (VtrInput *input, double x, double y, GError **error);
 
-/* Weights of the tokens that ask, [n_inputs][n_tokens]: 1 for one, 1/p each for the mean. */
+/* Weights of the tokens that ask, [n_inputs][n_tokens]: 1/m for each of m, and 0 for the others. */
 float *vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error);
 
 /* Device memory for asking one layer after the other. */

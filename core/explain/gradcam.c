@@ -28,6 +28,13 @@ static const VtrParam *const params[] = {
   &param_features, &vtr_param_heads_mean, &vtr_param_query, &vtr_param_temperature, NULL,
 };
 
+/* The gradient at the heads of what asks in one picture: [n_rows][d], of which the mean counts. */
+typedef struct
+{
+  float *d_context;
+  guint n_rows;
+} Asked;
+
 typedef struct
 {
   VtrQueryScratch query;
@@ -38,7 +45,7 @@ typedef struct
   float *read_answer; /* what is read of them */
   float *read_means;
   float *read_features;
-  float **read_d_context; /* [b] of [d]: Σ_q r[q]·d_context[q] */
+  Asked *asked; /* [b] */
 } Scratch;
 
 static gboolean
@@ -73,10 +80,10 @@ plan_activation (Scratch *scratch, VtrExplainRun *run, GError **error)
 static gboolean
 gradcam_plan (VtrExplainRun *run, GError **error)
 {
-  Scratch *scratch = g_malloc0 (sizeof *scratch + run->n_inputs * sizeof (float *));
+  Scratch *scratch = g_malloc0 (sizeof *scratch + run->n_inputs * sizeof (Asked));
 
   run->scratch = scratch;
-  scratch->read_d_context = (float **) (scratch + 1);
+  scratch->asked = (Asked *) (scratch + 1);
   return vtr_gradient_plan (run, error) &&
          (run->settings->activation ? plan_activation (scratch, run, error)
                                     : plan_attention (scratch, run, error));
@@ -84,39 +91,57 @@ gradcam_plan (VtrExplainRun *run, GError **error)
 
 /* ---- attention ---- */
 
-/* The query's gradient at the heads: a mean, or one token of each picture. */
+/* Of all patches: the mean is the device's. */
+static gboolean
+read_mean (VtrExplainRun *run, const VtrTensor *d_context, GError **error)
+{
+  Scratch *scratch = run->scratch;
+  float *means;
+
+  if (!vtr_op_pool (run->stream, d_context, vtr_arch_n_prefix (run->arch), VTR_POOL_MEAN,
+                    &scratch->d_mean, error))
+    return FALSE;
+  means = vtr_explain_read_later (run, &scratch->d_mean, error);
+  for (guint image = 0; means != NULL && image < run->n_inputs; image++)
+    scratch->asked[image] = (Asked){ means + image * run->arch->hidden_size, 1 };
+  return means != NULL;
+}
+
+/* Of some tokens of one picture, those side by side at once. */
+static gboolean
+read_rows (VtrExplainRun *run, const VtrTensor *d_context, guint image, GError **error)
+{
+  Asked *asked = &((Scratch *) run->scratch)->asked[image];
+  const gsize row_bytes = run->arch->hidden_size * sizeof (float);
+  const gsize first_row = image * (gsize) run->plan->n_tokens;
+  g_autofree guint32 *tokens =
+      vtr_explain_find_queries (run, run->inputs[image], &asked->n_rows, error);
+
+  if (tokens == NULL)
+    return FALSE;
+  asked->d_context = g_malloc (asked->n_rows * row_bytes);
+  g_ptr_array_add (run->buffers, asked->d_context);
+  for (guint from = 0, to; from < asked->n_rows; from = to)
+    {
+      for (to = from + 1; to < asked->n_rows && tokens[to] == tokens[to - 1] + 1;)
+        to++;
+      if (!vtr_stream_read_later (run->stream, d_context, (first_row + tokens[from]) * row_bytes,
+                                  asked->d_context + from * (gsize) run->arch->hidden_size,
+                                  (to - from) * row_bytes, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The query's gradient at the heads. */
 static gboolean
 read_d_context (VtrExplainRun *run, const VtrTensor *d_context, GError **error)
 {
-  Scratch *scratch = run->scratch;
-  const gsize d = run->arch->hidden_size;
-  const gsize n = run->plan->n_tokens;
-
   if (run->settings->query == VTR_QUERY_MEAN)
-    {
-      float *means;
-
-      if (!vtr_op_pool (run->stream, d_context, vtr_arch_n_prefix (run->arch), VTR_POOL_MEAN,
-                        &scratch->d_mean, error))
-        return FALSE;
-      means = vtr_explain_read_later (run, &scratch->d_mean, error);
-      for (guint image = 0; means != NULL && image < run->n_inputs; image++)
-        scratch->read_d_context[image] = means + image * d;
-      return means != NULL;
-    }
-
+    return read_mean (run, d_context, error);
   for (guint image = 0; image < run->n_inputs; image++)
-    {
-      guint32 token;
-      float *row = g_new (float, d);
-
-      g_ptr_array_add (run->buffers, row);
-      scratch->read_d_context[image] = row;
-      if (!vtr_explain_find_query (run, run->inputs[image], &token, error) ||
-          !vtr_stream_read_later (run->stream, d_context, (image * n + token) * d * sizeof *row,
-                                  row, d * sizeof *row, error))
-        return FALSE;
-    }
+    if (!read_rows (run, d_context, image, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -147,12 +172,17 @@ weigh_head (const VtrExplainRun *run, guint image, guint head)
   const gsize d = run->arch->hidden_size;
   const gsize width = run->arch->head_size;
   const float *v = scratch->read_means + (3 * image + 2) * d + head * width;
-  const float *d_context = scratch->read_d_context[image] + head * width;
+  const Asked *asked = &scratch->asked[image];
   double sum = 0.0;
 
-  for (gsize i = 0; i < width; i++)
-    sum += (double) d_context[i] * v[i];
-  return sum;
+  for (guint row = 0; row < asked->n_rows; row++)
+    {
+      const float *d_context = asked->d_context + row * d + head * width;
+
+      for (gsize i = 0; i < width; i++)
+        sum += (double) d_context[i] * v[i];
+    }
+  return sum / asked->n_rows;
 }
 
 static void

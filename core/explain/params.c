@@ -8,13 +8,17 @@
 /* No model has more; keeps a range like 0-4000000000 from filling memory. */
 #define MAX_INDEX 4095
 
+/* As many as a large grid has patches. */
+#define MAX_PLACES 65536
+
 const VtrParam vtr_param_query = {
   { .name = "query",
-    .syntax = "cls|mean|X,Y",
+    .syntax = "cls|mean|X,Y[;X,Y…]",
     .default_text = "auto",
-    .summary = "Whose attention to show: the CLS token's, the mean of all patches', or that of the "
-               "patch at a pixel; by default CLS where the model has it, else mean, and for a "
-               "target what its number is read from." },
+    .summary =
+        "Whose attention to show: the CLS token's, the mean of all patches', or that of the "
+        "patch at a pixel, of several pixels the mean of their patches'; by default CLS "
+        "where the model has it, else mean, and for a target what its number is read from." },
   VTR_PARAM_QUERY,
 };
 
@@ -252,6 +256,41 @@ parse_number (const char *text, double *number)
   return end != text && *end == '\0' && isfinite (*number);
 }
 
+/* "X,Y" */
+static gboolean
+parse_place (const char *text, VtrPlace *place)
+{
+  g_auto (GStrv) parts = g_strsplit (text, ",", 2);
+
+  return parts[0] != NULL && parts[1] != NULL && parse_number (parts[0], &place->x) &&
+         parse_number (parts[1], &place->y);
+}
+
+/* "X,Y;X,Y" */
+static gboolean
+read_places (const VtrParam *param, const char *text, VtrSettings *settings, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (text, ";", MAX_PLACES + 1);
+  const guint n_parts = g_strv_length (parts);
+
+  if (n_parts == 0)
+    return fail_usage (param, text, error);
+  if (n_parts > MAX_PLACES)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                   "--%s names more than %u places: leave out those that share a patch",
+                   param->public.name, MAX_PLACES);
+      return FALSE;
+    }
+  settings->query = VTR_QUERY_PLACES;
+  settings->places = g_new (VtrPlace, n_parts);
+  settings->n_places = n_parts;
+  for (guint i = 0; i < n_parts; i++)
+    if (!parse_place (parts[i], &settings->places[i]))
+      return fail_usage (param, parts[i], error);
+  return TRUE;
+}
+
 static gboolean
 read_query (const VtrParam *param,
             const char *text,
@@ -280,13 +319,7 @@ read_query (const VtrParam *param,
                      vtr_model_get_name (model));
       return has_cls;
     }
-
-  g_auto (GStrv) parts = g_strsplit (text, ",", 2);
-  settings->query = VTR_QUERY_POINT;
-  if (parts[0] == NULL || parts[1] == NULL || !parse_number (parts[0], &settings->query_x) ||
-      !parse_number (parts[1], &settings->query_y))
-    return fail_usage (param, text, error);
-  return TRUE;
+  return read_places (param, text, settings, error);
 }
 
 static gboolean
@@ -343,9 +376,10 @@ ask_what_is_read (VtrSettings *self, const VtrTarget *target, const VtrArch *arc
 {
   if (target != NULL && target->kind == VTR_TARGET_PATCH)
     {
-      self->query = VTR_QUERY_POINT;
-      self->query_x = target->x;
-      self->query_y = target->y;
+      self->query = VTR_QUERY_PLACES;
+      self->places = g_new (VtrPlace, 1);
+      self->places[0] = (VtrPlace){ target->x, target->y };
+      self->n_places = 1;
     }
   else if (arch->head_pool == VTR_HEAD_POOL_MEAN)
     self->query = VTR_QUERY_MEAN;
@@ -377,25 +411,42 @@ vtr_settings_clear (VtrSettings *self)
 {
   g_clear_pointer (&self->layers, g_free);
   g_clear_pointer (&self->heads, g_free);
+  g_clear_pointer (&self->places, g_free);
+}
+
+static char *
+format_places (const VtrSettings *self)
+{
+  GString *text = g_string_new (NULL);
+  char x[G_ASCII_DTOSTR_BUF_SIZE];
+  char y[G_ASCII_DTOSTR_BUF_SIZE];
+
+  for (guint i = 0; i < self->n_places; i++)
+    g_string_append_printf (text, "%s%s,%s", i > 0 ? ";" : "",
+                            g_ascii_dtostr (x, sizeof x, self->places[i].x),
+                            g_ascii_dtostr (y, sizeof y, self->places[i].y));
+  return g_string_free (text, FALSE);
 }
 
 char *
 vtr_settings_format_query (const VtrSettings *self)
 {
-  char x[G_ASCII_DTOSTR_BUF_SIZE];
-  char y[G_ASCII_DTOSTR_BUF_SIZE];
-
   switch (self->query)
     {
     case VTR_QUERY_CLS:
       return g_strdup ("cls");
     case VTR_QUERY_MEAN:
       return g_strdup ("mean");
-    case VTR_QUERY_POINT:
-      return g_strdup_printf ("%s,%s", g_ascii_dtostr (x, sizeof x, self->query_x),
-                              g_ascii_dtostr (y, sizeof y, self->query_y));
+    case VTR_QUERY_PLACES:
+      return format_places (self);
     }
   g_return_val_if_reached (NULL);
+}
+
+gboolean
+vtr_settings_ask_one (const VtrSettings *self)
+{
+  return self->query == VTR_QUERY_CLS || (self->query == VTR_QUERY_PLACES && self->n_places == 1);
 }
 
 gboolean

@@ -16,45 +16,64 @@ vtr_explain_fail_place (VtrInput *input, double x, double y, GError **error)
   return FALSE;
 }
 
-gboolean
-vtr_explain_find_query (const VtrExplainRun *run, VtrInput *input, guint32 *token, GError **error)
+/* Marks the patches that the query is about, [p]. */
+static gboolean
+mark_patches (const VtrSettings *settings, VtrInput *input, gboolean *asked, GError **error)
 {
-  const VtrSettings *settings = run->settings;
-  guint row, column;
+  const guint n_columns = vtr_input_get_n_columns (input);
+  const guint n_patches = vtr_input_get_n_rows (input) * n_columns;
 
-  if (settings->query == VTR_QUERY_CLS)
+  for (guint patch = 0; settings->query == VTR_QUERY_MEAN && patch < n_patches; patch++)
+    asked[patch] = TRUE;
+  for (guint i = 0; settings->query == VTR_QUERY_PLACES && i < settings->n_places; i++)
     {
-      *token = 0;
-      return TRUE;
-    }
-  if (vtr_input_get_patch_at (input, settings->query_x, settings->query_y, &row, &column))
-    {
-      *token = vtr_arch_n_prefix (run->arch) + row * vtr_input_get_n_columns (input) + column;
-      return TRUE;
-    }
+      const VtrPlace *place = &settings->places[i];
+      guint row, column;
 
-  return vtr_explain_fail_place (input, settings->query_x, settings->query_y, error);
+      if (!vtr_input_get_patch_at (input, place->x, place->y, &row, &column))
+        return vtr_explain_fail_place (input, place->x, place->y, error);
+      asked[row * n_columns + column] = TRUE;
+    }
+  return TRUE;
+}
+
+guint32 *
+vtr_explain_find_queries (const VtrExplainRun *run,
+                          VtrInput *input,
+                          guint *n_queries,
+                          GError **error)
+{
+  const guint n_patches = vtr_input_get_n_rows (input) * vtr_input_get_n_columns (input);
+  g_autofree gboolean *asked = g_new0 (gboolean, n_patches);
+  g_autofree guint32 *tokens = g_new0 (guint32, n_patches);
+
+  *n_queries = 0;
+  if (!mark_patches (run->settings, input, asked, error))
+    return NULL;
+  if (run->settings->query == VTR_QUERY_CLS)
+    *n_queries = 1; /* token 0 */
+  for (guint patch = 0; patch < n_patches; patch++)
+    if (asked[patch])
+      tokens[(*n_queries)++] = vtr_arch_n_prefix (run->arch) + patch;
+  return g_steal_pointer (&tokens);
 }
 
 float *
 vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error)
 {
   const gsize n = run->plan->n_tokens;
-  const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
   g_autofree float *weights = g_new0 (float, run->n_inputs *n);
 
   for (guint image = 0; image < run->n_inputs; image++)
     {
-      float *row = weights + image * n;
-      guint32 token;
+      guint n_queries;
+      g_autofree guint32 *tokens =
+          vtr_explain_find_queries (run, run->inputs[image], &n_queries, error);
 
-      if (run->settings->query == VTR_QUERY_MEAN)
-        for (gsize i = n - n_patches; i < n; i++)
-          row[i] = 1.0f / (float) n_patches;
-      else if (vtr_explain_find_query (run, run->inputs[image], &token, error))
-        row[token] = 1.0f;
-      else
+      if (tokens == NULL)
         return NULL;
+      for (guint i = 0; i < n_queries; i++)
+        weights[image * n + tokens[i]] = 1.0f / (float) n_queries;
     }
   return g_steal_pointer (&weights);
 }
@@ -66,7 +85,7 @@ vtr_query_plan (VtrQueryScratch *self, VtrExplainRun *run, GError **error)
   const guint32 b = run->n_inputs;
   const guint32 n = run->plan->n_tokens;
 
-  if (run->settings->query != VTR_QUERY_MEAN)
+  if (vtr_settings_ask_one (run->settings))
     return vtr_arena_plan (arena, &self->rows, "query.rows", VTR_DTYPE_U32, 2, (guint32[]){ b, 1 },
                            error);
 
@@ -78,7 +97,7 @@ vtr_query_plan (VtrQueryScratch *self, VtrExplainRun *run, GError **error)
 gboolean
 vtr_query_plan_answer (VtrExplainRun *run, const char *name, VtrTensor *answer, GError **error)
 {
-  const gboolean single = run->settings->query != VTR_QUERY_MEAN;
+  const gboolean single = vtr_settings_ask_one (run->settings);
   const guint32 b = run->n_inputs;
   const guint32 h = run->arch->n_heads;
   const guint32 n = run->plan->n_tokens;
@@ -90,7 +109,7 @@ vtr_query_plan_answer (VtrExplainRun *run, const char *name, VtrTensor *answer, 
 gboolean
 vtr_query_write (const VtrQueryScratch *self, VtrExplainRun *run, GError **error)
 {
-  if (run->settings->query == VTR_QUERY_MEAN)
+  if (!vtr_settings_ask_one (run->settings))
     {
       g_autofree float *weights = vtr_explain_make_query_weights (run, error);
       return weights != NULL && vtr_stream_write (run->stream, &self->weights, 0, weights,
@@ -99,8 +118,15 @@ vtr_query_write (const VtrQueryScratch *self, VtrExplainRun *run, GError **error
 
   g_autofree guint32 *rows = g_new (guint32, run->n_inputs);
   for (guint i = 0; i < run->n_inputs; i++)
-    if (!vtr_explain_find_query (run, run->inputs[i], &rows[i], error))
-      return FALSE;
+    {
+      guint n_queries;
+      g_autofree guint32 *tokens =
+          vtr_explain_find_queries (run, run->inputs[i], &n_queries, error);
+
+      if (tokens == NULL)
+        return FALSE;
+      rows[i] = tokens[0];
+    }
   return vtr_stream_write (run->stream, &self->rows, 0, rows, vtr_tensor_n_bytes (&self->rows),
                            error);
 }
@@ -113,7 +139,7 @@ vtr_query_record (const VtrQueryScratch *self,
                   const VtrTensor *answer,
                   GError **error)
 {
-  if (run->settings->query == VTR_QUERY_MEAN)
+  if (!vtr_settings_ask_one (run->settings))
     return vtr_op_attention_apply (run->stream, qkv, lse, run->attention_scale, &self->weights,
                                    &self->partials, answer, error);
   return vtr_op_attention_rows (run->stream, qkv, lse, run->attention_scale, &self->rows, answer,

@@ -3,8 +3,8 @@
 /*
  * raw: the attention a query gives to each patch, as it is.
  *
- * map[k] = A_h[q][k] for the asked query token q, layer by layer; for the mean
- * query, the mean of A_h[q][k] over all patches q.
+ * map[k] = A_h[q][k] for the asked query token q, layer by layer; where several tokens
+ * ask, the mean of A_h[q][k] over them.
  */
 #include "explain/explain.h"
 

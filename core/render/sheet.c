@@ -51,16 +51,30 @@ typedef struct
   VtrImage *cell_photo; /* the photo at the size of a cell */
 } Sheet;
 
+/* Places as numbers mean little to people, but for a single one; they are outlined. */
+static char *
+make_query (const Sheet *sheet)
+{
+  g_autofree char *query = vtr_metadata_format_query (sheet->explanation);
+  guint n_places = 1;
+
+  if (query == NULL)
+    return g_strdup ("");
+  for (const char *at = strchr (query, ';'); at != NULL; at = strchr (at + 1, ';'))
+    n_places++;
+  return n_places == 1 ? g_strdup_printf (" | query %s", query)
+                       : g_strdup_printf (" | query of %u places", n_places);
+}
+
 static char *
 make_title (const Sheet *sheet)
 {
   g_autofree char *layer = vtr_metadata_format_layer (sheet->explanation, NULL);
   g_autofree char *head = vtr_metadata_format_head (sheet->explanation, NULL);
-  g_autofree char *query = vtr_metadata_format_query (sheet->explanation);
+  g_autofree char *query = make_query (sheet);
   g_autofree char *label = vtr_explanation_make_label (sheet->explanation);
 
-  return g_strdup_printf ("%s%s%s | layers %s | heads %s", label, query != NULL ? " | query " : "",
-                          query != NULL ? query : "", layer, head);
+  return g_strdup_printf ("%s%s | layers %s | heads %s", label, query, layer, head);
 }
 
 static char *
@@ -133,25 +147,35 @@ draw_map (Sheet *sheet,
   return TRUE;
 }
 
-/* Where the query is a point, outlines the patch that asks. */
+/* Outlines the patch under a place "X,Y" that asks, on the photo at (@x, @y). */
 static void
-mark_query (Sheet *sheet, int x, int y, guint width, guint height)
+mark_place (Sheet *sheet, const char *place, int x, int y, guint width, guint height)
 {
-  g_autofree char *query = vtr_metadata_format_query (sheet->explanation);
   const double scale_x = (double) width / vtr_image_get_width (sheet->image);
   const double scale_y = (double) height / vtr_image_get_height (sheet->image);
   guint row;
   guint column;
   VtrRect rect;
 
-  const char *comma = query != NULL ? strchr (query, ',') : NULL;
-  if (comma == NULL || !vtr_input_get_patch_at (sheet->input, g_ascii_strtod (query, NULL),
+  const char *comma = strchr (place, ',');
+  if (comma == NULL || !vtr_input_get_patch_at (sheet->input, g_ascii_strtod (place, NULL),
                                                 g_ascii_strtod (comma + 1, NULL), &row, &column))
     return;
   vtr_input_get_patch_rect (sheet->input, row, column, &rect);
   vtr_canvas_outline (&sheet->canvas, x + (int) (rect.x * scale_x), y + (int) (rect.y * scale_y),
                       MAX ((int) (rect.width * scale_x + 0.5), 3),
                       MAX ((int) (rect.height * scale_y + 0.5), 3), MARK);
+}
+
+/* Where the query is of places, outlines the patches that ask. */
+static void
+mark_query (Sheet *sheet, int x, int y, guint width, guint height)
+{
+  g_autofree char *query = vtr_metadata_format_query (sheet->explanation);
+  g_auto (GStrv) places = query != NULL ? g_strsplit (query, ";", -1) : NULL;
+
+  for (char **place = places; place != NULL && *place != NULL; place++)
+    mark_place (sheet, *place, x, y, width, height);
 }
 
 /* The colormap from bottom to top, with the values of its ends. */

@@ -190,8 +190,24 @@ class Inputs(CliTest):
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assert_files('vitreous-out', ['b'], ['.map.png'])
 
+    def test_pixel_outside_among_others(self):
+        self.copy_picture('small', 'a.png')
+        self.assertIn('9000,1', self.refuse(1, 'explain', '-q', '--query', '1,1;9000,1', 'a.png'))
+
 
 class Answers(CliTest):
+    def test_query_of_several_places(self):
+        self.copy_picture('square', 'a.png')
+        query = '1,1;20.5,1;1,1'
+        self.succeed('explain', '-q', '--query', query, '--write', 'json,sheet,map', 'a.png')
+        record = json.loads((self.folder / 'vitreous-out' / 'a.json').read_text())
+        self.assertEqual((record['query'], record['method']['params']['query']), (query, query))
+        for other in ['1,1', '20.5,1']:
+            folder = other.replace(',', '-')
+            self.succeed('explain', '-q', '--query', other, '--write', 'map', '-o', folder, 'a.png')
+            self.assertNotEqual((self.folder / 'vitreous-out' / 'a.map.png').read_bytes(),
+                                (self.folder / folder / 'a.map.png').read_bytes())
+
     def test_json(self):
         self.copy_picture('square', 'a.png')
         (self.folder / 'b.png').write_bytes(b'broken')

@@ -70,6 +70,26 @@ golden_count_patches (VtrInput *input)
   return vtr_input_get_n_rows (input) * vtr_input_get_n_columns (input);
 }
 
+char *
+golden_make_places (VtrInput *input, const guint *patches, guint n_patches)
+{
+  const guint n_columns = vtr_input_get_n_columns (input);
+  GString *query = g_string_new (NULL);
+  char x[G_ASCII_DTOSTR_BUF_SIZE];
+  char y[G_ASCII_DTOSTR_BUF_SIZE];
+
+  for (guint i = 0; i < n_patches; i++)
+    {
+      VtrRect rect;
+
+      vtr_input_get_patch_rect (input, patches[i] / n_columns, patches[i] % n_columns, &rect);
+      g_string_append_printf (query, "%s%s,%s", i > 0 ? ";" : "",
+                              g_ascii_dtostr (x, sizeof x, rect.x + rect.width / 2),
+                              g_ascii_dtostr (y, sizeof y, rect.y + rect.height / 2));
+    }
+  return g_string_free (query, FALSE);
+}
+
 gboolean
 golden_check_close (const char *what,
                     const float *values,

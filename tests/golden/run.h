@@ -33,6 +33,9 @@ golden_explain_one (VtrSession *session, VtrMethod *method, VtrInput *input, Vtr
 
 guint golden_count_patches (VtrInput *input);
 
+/* The centres of these patches, as a query: "X,Y;X,Y". */
+char *golden_make_places (VtrInput *input, const guint *patches, guint n_patches);
+
 /* Fails the test where values differ by more than @tolerance (see above for f16), and says what,
  * where, how much. */
 gboolean golden_check_close (const char *what,

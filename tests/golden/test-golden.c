@@ -64,6 +64,7 @@ test_queries (gconstpointer name)
 {
   for_each_trial (name, trial_check_mean_query);
   for_each_trial (name, trial_check_pixel_query);
+  for_each_trial (name, trial_check_several_pixels);
 }
 
 static void

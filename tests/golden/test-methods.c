@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define F16_VALUE_TOLERANCE 1e-2
+#define PLACES_TOLERANCE 1e-6 /* of the map's maximum */
 
 /* One entry of an input's "methods", on its way. */
 typedef struct
@@ -292,6 +293,143 @@ test_batch (gconstpointer name)
     }
 }
 
+/* ---- several places ---- */
+
+#define N_PLACES 4
+
+/* What the method answers to a query, as a mean of rows: exactly, where nothing is cut off in the
+ * end. */
+static const struct
+{
+  const char *name;
+  gboolean linear;
+} asked_methods[] = {
+  { "raw", TRUE },       { "rollout", TRUE },  { "grad-rollout", TRUE },
+  { "relevance", TRUE }, { "gradcam", FALSE },
+};
+
+/* The map of a query, [p], which @explanation keeps; NULL with a failed test. */
+static const float *
+ask (VtrSession *session,
+     const char *name,
+     VtrInput *input,
+     const char *query,
+     VtrExplanation **explanation)
+{
+  g_autoptr (VtrMethod) method = golden_make_method (name, "query", query, NULL);
+  g_autoptr (VtrTarget) target = make_patch_target (input, 0, 1);
+
+  if (vtr_method_takes_target (name))
+    vtr_method_set_target (method, target);
+  *explanation = golden_explain_one (session, method, input, VTR_EXPLAIN_DEFAULT);
+  return *explanation != NULL ? vtr_map_get_values (vtr_explanation_get_summary (*explanation))
+                              : NULL;
+}
+
+/* The mean of the maps that each of some patches has alone. */
+static float *
+ask_each (VtrSession *session,
+          const char *name,
+          VtrInput *input,
+          const guint *patches,
+          guint n_patches)
+{
+  const guint n = golden_count_patches (input);
+  g_autofree double *sums = g_new0 (double, n);
+  g_autofree float *means = g_new (float, n);
+
+  for (guint i = 0; i < n_patches; i++)
+    {
+      g_autofree char *query = golden_make_places (input, &patches[i], 1);
+      g_autoptr (VtrExplanation) explanation = NULL;
+      const float *map = ask (session, name, input, query, &explanation);
+
+      for (guint patch = 0; map != NULL && patch < n; patch++)
+        sums[patch] += map[patch];
+    }
+  for (guint patch = 0; patch < n; patch++)
+    means[patch] = (float) (sums[patch] / n_patches);
+  return g_steal_pointer (&means);
+}
+
+static void
+check_some_places (VtrSession *session, const char *name, VtrInput *input)
+{
+  const guint last = golden_count_patches (input) - 1;
+  const guint patches[N_PLACES + 1] = { last, 2, 3, last / 2, 3 }; /* one of them twice */
+  g_autofree char *query = golden_make_places (input, patches, G_N_ELEMENTS (patches));
+  g_autofree float *expected = ask_each (session, name, input, patches, N_PLACES);
+  g_autoptr (VtrExplanation) explanation = NULL;
+  const float *map = ask (session, name, input, query, &explanation);
+
+  if (map != NULL)
+    golden_check_close (name, map, expected, last + 1,
+                        PLACES_TOLERANCE * golden_maximum (expected, last + 1));
+}
+
+/* All patches, one by one, are those of the mean query; several places in one patch that patch. */
+static void
+check_all_places (VtrSession *session, const char *name, VtrInput *input)
+{
+  const guint n = golden_count_patches (input);
+  g_autofree guint *all = g_new (guint, n);
+  const guint twice[] = { 5, 5 };
+
+  for (guint patch = 0; patch < n; patch++)
+    all[patch] = n - 1 - patch;
+  g_autofree char *one = golden_make_places (input, twice, 1);
+  g_autofree char *same = golden_make_places (input, twice, 2);
+  g_autofree char *each = golden_make_places (input, all, n);
+  const char *const pairs[][2] = { { each, "mean" }, { same, one } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (pairs); i++)
+    {
+      g_autoptr (VtrExplanation) explanation = NULL;
+      g_autoptr (VtrExplanation) reference = NULL;
+      const float *map = ask (session, name, input, pairs[i][0], &explanation);
+      const float *expected = ask (session, name, input, pairs[i][1], &reference);
+
+      if (map != NULL && expected != NULL)
+        golden_check_close (name, map, expected, n,
+                            PLACES_TOLERANCE * golden_maximum (expected, n));
+    }
+}
+
+static void
+check_place_outside (VtrSession *session, const char *name, VtrInput *input)
+{
+  g_autoptr (VtrMethod) method = golden_make_method (name, "query", "1,1;-7,3", NULL);
+  g_autoptr (VtrTarget) target = make_patch_target (input, 0, 1);
+  g_autoptr (GError) error = NULL;
+
+  if (vtr_method_takes_target (name))
+    vtr_method_set_target (method, target);
+  g_assert_null (vtr_session_explain (session, method, &input, 1, VTR_EXPLAIN_DEFAULT, NULL, NULL,
+                                      NULL, &error));
+  g_assert_error (error, VTR_ERROR, VTR_ERROR_USAGE);
+  g_assert_nonnull (strstr (error->message, "-7,3"));
+}
+
+/* Of the picture whose whole is seen. */
+static void
+test_places (gconstpointer name)
+{
+  g_autoptr (VtrSession) session = NULL;
+  g_autoptr (GoldenCase) golden = open_case (name, &session);
+
+  if (golden == NULL)
+    return;
+
+  g_autoptr (VtrInput) input = golden_case_prepare (golden, golden_case_input (golden, 1));
+  for (guint i = 0; i < G_N_ELEMENTS (asked_methods); i++)
+    {
+      if (asked_methods[i].linear)
+        check_some_places (session, asked_methods[i].name, input);
+      check_all_places (session, asked_methods[i].name, input);
+      check_place_outside (session, asked_methods[i].name, input);
+    }
+}
+
 /* ---- all cases ---- */
 
 static void
@@ -299,9 +437,11 @@ add_tests (const char *name)
 {
   g_autofree char *maps = g_strdup_printf ("/methods/%s/maps", name);
   g_autofree char *batch = g_strdup_printf ("/methods/%s/batch", name);
+  g_autofree char *places = g_strdup_printf ("/methods/%s/places", name);
 
   g_test_add_data_func_full (maps, g_strdup (name), test_maps, g_free);
   g_test_add_data_func_full (batch, g_strdup (name), test_batch, g_free);
+  g_test_add_data_func_full (places, g_strdup (name), test_places, g_free);
 }
 
 int

@@ -52,12 +52,14 @@ get_expected_row (const Trial *trial, guint layer, guint head, guint query)
   return all->values + (((gsize) layer * all->shape[1] + head) * n + query) * n + trial->n_prefix;
 }
 
-/* What patches get from the query in each layer and head; @query NULL: the mean of all patches. */
+/* What patches get from the query in each layer and head, the mean over @n_queries tokens. */
 static void
-check_attention (const Trial *trial, const VtrExplanation *explanation, const guint *query)
+check_attention (const Trial *trial,
+                 const VtrExplanation *explanation,
+                 const guint *queries,
+                 guint n_queries)
 {
   const gsize n_patches = golden_count_patches (trial->input);
-  const guint n = trial->attention.shape[3];
   g_autofree float *expected = g_new (float, n_patches);
   g_autofree double *sums = g_new (double, n_patches);
   guint n_layers, n_heads;
@@ -71,20 +73,27 @@ check_attention (const Trial *trial, const VtrExplanation *explanation, const gu
     }
   for (guint i = 0; i < n_layers * n_heads; i++)
     {
-      const guint first = query != NULL ? *query : trial->n_prefix;
-      const guint last = query != NULL ? *query : n - 1;
-
       memset (sums, 0, n_patches * sizeof (double));
-      for (guint token = first; token <= last; token++)
+      for (guint k = 0; k < n_queries; k++)
         for (gsize patch = 0; patch < n_patches; patch++)
-          sums[patch] += get_expected_row (trial, i / n_heads, i % n_heads, token)[patch];
+          sums[patch] += get_expected_row (trial, i / n_heads, i % n_heads, queries[k])[patch];
       for (gsize patch = 0; patch < n_patches; patch++)
-        expected[patch] = (float) (sums[patch] / (last - first + 1));
-      if (!golden_check_close (query != NULL ? "attention of one token"
-                                             : "attention of all patches",
+        expected[patch] = (float) (sums[patch] / n_queries);
+      if (!golden_check_close (n_queries == 1 ? "attention of one token" : "attention of patches",
                                attention + i * n_patches, expected, n_patches, ATTENTION_TOLERANCE))
         return;
     }
+}
+
+static void
+check_attention_of_all (const Trial *trial, const VtrExplanation *explanation)
+{
+  const guint n_patches = golden_count_patches (trial->input);
+  g_autofree guint *tokens = g_new (guint, n_patches);
+
+  for (guint patch = 0; patch < n_patches; patch++)
+    tokens[patch] = trial->n_prefix + patch;
+  check_attention (trial, explanation, tokens, n_patches);
 }
 
 static void
@@ -139,8 +148,10 @@ trial_check_raw (const Trial *trial)
     return;
   check_matrix (trial, explanation);
   check_outputs (trial, explanation);
-  check_attention (trial, explanation,
-                   vtr_model_has_cls_token (trial->golden->model) ? &cls : NULL);
+  if (vtr_model_has_cls_token (trial->golden->model))
+    check_attention (trial, explanation, &cls, 1);
+  else
+    check_attention_of_all (trial, explanation);
 }
 
 void
@@ -153,33 +164,45 @@ trial_check_mean_query (const Trial *trial)
       golden_explain_one (trial->session, method, trial->input, VTR_EXPLAIN_DEFAULT);
 
   if (explanation != NULL)
-    check_attention (trial, explanation, NULL);
+    check_attention_of_all (trial, explanation);
 }
 
-/* The centre of the last patch but one, asked for as a pixel of the picture. */
-void
-trial_check_pixel_query (const Trial *trial)
+/* What @query asks is to be the mean over these patches. */
+static void
+check_places (const Trial *trial, const char *query, const guint *patches, guint n_patches)
 {
-  const guint n_columns = vtr_input_get_n_columns (trial->input);
-  const guint patch = golden_count_patches (trial->input) - 2;
-  const guint token = trial->n_prefix + patch;
-  VtrRect rect;
-
-  vtr_input_get_patch_rect (trial->input, patch / n_columns, patch % n_columns, &rect);
-
-  char x[G_ASCII_DTOSTR_BUF_SIZE];
-  char y[G_ASCII_DTOSTR_BUF_SIZE];
-  g_ascii_dtostr (x, sizeof x, rect.x + rect.width / 2);
-  g_ascii_dtostr (y, sizeof y, rect.y + rect.height / 2);
-  g_autofree char *query = g_strconcat (x, ",", y, NULL);
+  g_autofree guint *tokens = g_new (guint, n_patches);
   g_autoptr (VtrMethod) method =
       golden_make_method ("raw", "layers", "all", "heads", "all", "query", query, "temperature",
                           trial->temperature, NULL);
   g_autoptr (VtrExplanation) explanation =
       golden_explain_one (trial->session, method, trial->input, VTR_EXPLAIN_DEFAULT);
 
+  for (guint i = 0; i < n_patches; i++)
+    tokens[i] = trial->n_prefix + patches[i];
   if (explanation != NULL)
-    check_attention (trial, explanation, &token);
+    check_attention (trial, explanation, tokens, n_patches);
+}
+
+/* The last patch but one, asked for as a pixel of the picture. */
+void
+trial_check_pixel_query (const Trial *trial)
+{
+  const guint patch = golden_count_patches (trial->input) - 2;
+  g_autofree char *query = golden_make_places (trial->input, &patch, 1);
+
+  check_places (trial, query, &patch, 1);
+}
+
+/* Some patches, side by side and apart; one of them twice, which makes no difference. */
+void
+trial_check_several_pixels (const Trial *trial)
+{
+  const guint last = golden_count_patches (trial->input) - 1;
+  const guint patches[] = { last, 0, 1, last / 2, 0 };
+  g_autofree char *query = golden_make_places (trial->input, patches, G_N_ELEMENTS (patches));
+
+  check_places (trial, query, patches, G_N_ELEMENTS (patches) - 1);
 }
 
 /* Not with f16: a cutoff, for next to it rounded entries fall to its other side; the least of all

@@ -21,9 +21,10 @@ gboolean trial_check_pixels (const GoldenCase *golden, JsonObject *entry, VtrInp
 /* Attention matrices, the attention of the default query, logits and embedding. */
 void trial_check_raw (const Trial *trial);
 
-/* The attention of all patches, and of one asked for by a pixel. */
+/* The attention of all patches, of one asked for by a pixel, and of several. */
 void trial_check_mean_query (const Trial *trial);
 void trial_check_pixel_query (const Trial *trial);
+void trial_check_several_pixels (const Trial *trial);
 
 /* Every rollout the case has an answer for. */
 void trial_check_rollouts (const Trial *trial);

@@ -113,6 +113,14 @@ test_values (void)
     { "raw", "query", "10", FALSE },
     { "raw", "query", "10,20,30", FALSE },
     { "raw", "query", "nan,1", FALSE },
+    { "raw", "query", "10,20;30,40", TRUE },
+    { "raw", "query", "10,20; 30.5,40;10,20", TRUE },
+    { "raw", "query", "10,20;", FALSE },
+    { "raw", "query", ";10,20", FALSE },
+    { "raw", "query", "10,20;mean", FALSE },
+    { "raw", "query", "10,20;30", FALSE },
+    { "raw", "query", "10;20", FALSE },
+    { "raw", "query", "", FALSE },
     { "raw", "temperature", "0.5", TRUE },
     { "raw", "temperature", "0", FALSE },
     { "raw", "temperature", "inf", FALSE },
@@ -164,6 +172,33 @@ test_values (void)
     }
 }
 
+/* "1,2;1,2;…" */
+static char *
+repeat_place (guint n)
+{
+  GString *text = g_string_new ("1,2");
+
+  for (guint i = 1; i < n; i++)
+    g_string_append (text, ";1,2");
+  return g_string_free (text, FALSE);
+}
+
+static void
+test_places (void)
+{
+  g_autoptr (VtrMethod) method = vtr_method_new ("raw", NULL);
+  g_autofree char *most = repeat_place (65536);
+  g_autofree char *too_many = repeat_place (65537);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (vtr_method_set (method, "query", most, &error));
+  g_assert_no_error (error);
+  g_assert_false (vtr_method_set (method, "query", too_many, &error));
+  g_assert_error (error, VTR_ERROR, VTR_ERROR_USAGE);
+  g_assert_nonnull (strstr (error->message, "65536"));
+  g_assert_cmpuint (strlen (error->message), <, 200);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -172,5 +207,6 @@ main (int argc, char **argv)
   g_test_add_func ("/method/defaults", test_defaults);
   g_test_add_func ("/method/unknown", test_unknown);
   g_test_add_func ("/method/values", test_values);
+  g_test_add_func ("/method/places", test_places);
   return g_test_run ();
 }
