@@ -20,7 +20,8 @@
  *   query.c        whose attention is asked for
  *   outputs.c      pixels in, embedding and logits out
  *   matrix.c       whole attention matrices, for those who ask
- *   run.c          vtr_session_explain: pictures of one grid together, method after forward pass
+ *   run.c          vtr_session_explain: pictures of one grid together
+ *   batch.c        those: method after forward pass
  *   score.h        what a map is worth: judge.c, order.c, measure.c, measure-pixels.c, score.c
  *   proof.h        patches that a decision hangs on: proof.c
  *   explanation.c  VtrExplanation
@@ -116,8 +117,8 @@ typedef struct
   const VtrParam *const *params; /* NULL-terminated */
   gboolean has_target;           /* whether it explains a target, going back from it */
 
-  /* Before the forward pass: plans what it needs into run->plan->arena; sets run->scratch, g_free
-   * ()d later. */
+  /* Before the forward pass: plans what it needs into run->arena; sets run->scratch, g_free ()d
+   * later. */
   gboolean (*plan) (VtrExplainRun *run, GError **error);
 
   /* After it: records its kernels and what it reads, waits for the stream once, and fills in
@@ -137,7 +138,7 @@ const VtrMethodKind *vtr_method_get_kind (VtrMethod *self);
 /* A copy that later changes of @self leave alone. */
 VtrMethod *vtr_method_copy (VtrMethod *self);
 
-/* ---- run.c ---- */
+/* ---- batch.c ---- */
 
 /* What an embedding and logits are read into; NULL for what the model has not got. */
 typedef struct
@@ -158,7 +159,9 @@ struct _VtrExplainRun
   const VtrSettings *settings;
   VtrTarget *target; /* of the method, NULL where it has none */
   float attention_scale;
-  VtrPlan *plan;           /* its batch is @n_inputs; the asked layers are kept */
+  VtrPlan *plan;      /* its batch is @n_inputs; the asked layers are kept */
+  gboolean forwarded; /* whether the forward pass is in it */
+  VtrArena *arena;    /* for what the method needs: the plan's, or one that ends with the run */
   VtrInput *const *inputs; /* [n_inputs] */
   guint n_inputs;
   VtrExplanation **explanations; /* [n_inputs], to be filled in */
@@ -168,6 +171,29 @@ struct _VtrExplainRun
   GPtrArray *buffers;     /* of the host, for what is read; live as long as the run */
   VtrProgress progress;   /* of what follows the forward pass */
 };
+
+/* Pictures of one grid that are to be explained together. */
+typedef struct
+{
+  VtrSession *session;
+  VtrMethod *method; /* its query resolved */
+  const VtrSettings *settings;
+  VtrExplainFlags flags;
+  VtrInput *const *inputs; /* [n_inputs] */
+  guint n_inputs;
+  VtrExplanation **explanations; /* [n_inputs], to be made */
+  VtrProgress progress;
+} VtrExplainBatch;
+
+/* Explains them: beside other runs where there is memory for all, else alone. */
+gboolean vtr_explain_batch (const VtrExplainBatch *batch, GError **error);
+
+/* All that @n_inputs pictures of a grid take, planned but not allocated; NULL if it cannot be.  Of
+ * @batch what is to be computed is read, not of which pictures. */
+VtrPlan *vtr_explain_plan_batch (const VtrExplainBatch *batch,
+                                 guint n_rows,
+                                 guint n_columns,
+                                 guint n_inputs);
 
 /* ---- query.c ---- */
 

@@ -51,7 +51,7 @@ typedef struct
 static gboolean
 plan_attention (Scratch *scratch, VtrExplainRun *run, GError **error)
 {
-  VtrArena *arena = run->plan->arena;
+  VtrArena *arena = run->arena;
   const guint32 b = run->n_inputs;
   const guint32 d = run->arch->hidden_size;
 
@@ -66,7 +66,7 @@ plan_attention (Scratch *scratch, VtrExplainRun *run, GError **error)
 static gboolean
 plan_activation (Scratch *scratch, VtrExplainRun *run, GError **error)
 {
-  VtrArena *arena = run->plan->arena;
+  VtrArena *arena = run->arena;
   const guint32 b = run->n_inputs;
   const guint32 n = run->plan->n_tokens;
   const guint32 d = run->arch->hidden_size;

@@ -7,7 +7,9 @@
 gboolean
 vtr_gradient_plan (VtrExplainRun *run, GError **error)
 {
-  return vtr_plan_add_backward (run->plan, run->model, run->settings->layers[0], error);
+  /* A plan for all methods has the whole way back. */
+  return run->plan->backward != NULL ||
+         vtr_plan_add_backward (run->plan, run->model, run->settings->layers[0], error);
 }
 
 static VtrBackwardFrom

@@ -30,7 +30,7 @@ static gboolean
 legrad_plan (VtrExplainRun *run, GError **error)
 {
   Scratch *scratch = g_malloc0 (sizeof *scratch + run->settings->n_layers * sizeof (float *));
-  VtrArena *arena = run->plan->arena;
+  VtrArena *arena = run->arena;
   const guint32 shape[] = { run->n_inputs, run->plan->n_tokens };
 
   run->scratch = scratch;

@@ -17,7 +17,7 @@ vtr_matrix_plan (VtrMatrixScratch *self, const VtrExplainRun *run, GError **erro
   const guint32 n = run->plan->n_tokens;
   const guint64 row_bytes = (guint64) b * h * n * sizeof (float);
   const guint32 chunk = (guint32) CLAMP (CHUNK_BYTES / row_bytes, 1, n);
-  VtrArena *arena = run->plan->arena;
+  VtrArena *arena = run->arena;
 
   return vtr_arena_plan (arena, &self->rows, "matrix.rows", VTR_DTYPE_U32, 2,
                          (guint32[]){ b, chunk }, error) &&

@@ -81,7 +81,7 @@ vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error)
 gboolean
 vtr_query_plan (VtrQueryScratch *self, VtrExplainRun *run, GError **error)
 {
-  VtrArena *arena = run->plan->arena;
+  VtrArena *arena = run->arena;
   const guint32 b = run->n_inputs;
   const guint32 n = run->plan->n_tokens;
 
@@ -102,7 +102,7 @@ vtr_query_plan_answer (VtrExplainRun *run, const char *name, VtrTensor *answer, 
   const guint32 h = run->arch->n_heads;
   const guint32 n = run->plan->n_tokens;
 
-  return vtr_arena_plan (run->plan->arena, answer, name, VTR_DTYPE_F32, single ? 4 : 3,
+  return vtr_arena_plan (run->arena, answer, name, VTR_DTYPE_F32, single ? 4 : 3,
                          single ? (guint32[]){ b, h, 1, n } : (guint32[]){ b, h, n }, error);
 }
 

@@ -12,7 +12,7 @@
 gboolean
 vtr_row_plan (VtrRow *self, VtrExplainRun *run, GError **error)
 {
-  VtrArena *arena = run->plan->arena;
+  VtrArena *arena = run->arena;
   const guint32 shape[] = { run->n_inputs, run->plan->n_tokens };
 
   return vtr_settings_get_head_mask (run->settings, &self->head_mask, error) &&

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
-/* vtr_session_explain: forward pass, then method, for pictures of one grid at a time. */
+/* vtr_session_explain: pictures of one grid at a time, what is added to each, and how many go. */
 #include "explain/proof.h"
 #include "explain/score.h"
 
-/* Share of the progress that the forward pass gets: most of the time, unless the method goes all
- * the way back. */
-#define FORWARD_SHARE 0.8
-#define FORWARD_SHARE_WITH_BACKWARD 0.25
-
-/* Share of the progress for all of that where maps are scored or proven, too. */
+/* Share of the progress for making them where they are scored or proven, too. */
 #define EXPLAIN_SHARE 0.03
 
 /* One call of vtr_session_explain. */
@@ -26,124 +21,16 @@ typedef struct
   VtrProgress progress;
 } Job;
 
-/* With memory for the plan: all the device has to do for these pictures, waited for once, at the
- * end of the method. */
-static gboolean
-compute (Job *job, VtrExplainRun *run, const VtrMatrixScratch *matrix, GError **error)
+/* What is to be computed, of no pictures yet. */
+static VtrExplainBatch
+make_batch (const Job *job)
 {
-  const VtrProgress whole = run->progress;
-  const double share = run->kind->has_target ? FORWARD_SHARE_WITH_BACKWARD : FORWARD_SHARE;
-  const double after_matrix = share + (1.0 - share) / 2.0;
-  const VtrProgress forward = vtr_progress_part (&whole, 0.0, share);
-  const gboolean matrices = job->flags & VTR_EXPLAIN_MATRIX;
-
-  if (!vtr_explain_write_pixels (run, error) ||
-      !vtr_forward (run->stream, run->model, job->session->weights, run->plan,
-                    job->settings.temperature, &forward, error) ||
-      !vtr_explain_read_outputs (run, error))
-    return FALSE;
-
-  run->progress = vtr_progress_part (&whole, share, after_matrix);
-  if (matrices && !vtr_matrix_read (matrix, run, error))
-    return FALSE;
-
-  run->progress = vtr_progress_part (&whole, matrices ? after_matrix : share, 1.0);
-  return run->kind->explain (run, error) && vtr_explain_take_outputs (run, error);
-}
-
-/* What the method and the flags need besides the forward pass. */
-static gboolean
-plan_rest (Job *job, VtrExplainRun *run, VtrMatrixScratch *matrix, GError **error)
-{
-  if (!run->kind->plan (run, error))
-    return FALSE;
-  return !(job->flags & VTR_EXPLAIN_MATRIX) || vtr_matrix_plan (matrix, run, error);
-}
-
-static gboolean
-plan_and_compute (Job *job, VtrExplainRun *run, VtrSlot *slot, GError **error)
-{
-  VtrMatrixScratch matrix;
-  const gboolean ok = plan_rest (job, run, &matrix, error) &&
-                      vtr_slot_begin (&job->session->slots, slot, run->plan, run->model, error) &&
-                      compute (job, run, &matrix, error);
-
-  /* Also after a failure: what was recorded must not outlive the plan. */
-  return vtr_stream_wait (run->stream, ok ? error : NULL) && ok;
-}
-
-static void
-clear_explanations (VtrExplainRun *run)
-{
-  for (guint i = 0; i < run->n_inputs; i++)
-    g_clear_pointer (&run->explanations[i], vtr_explanation_unref);
-}
-
-/* Which layers' attention must outlive the forward pass: [n_layers].  On the way back it is
- * computed again. */
-static gboolean *
-make_keep (const Job *job)
-{
-  gboolean *keep = g_new0 (gboolean, vtr_model_get_n_layers (job->session->model));
-  const gboolean needed =
-      !vtr_method_get_kind (job->method)->has_target || (job->flags & VTR_EXPLAIN_MATRIX) != 0;
-
-  for (guint i = 0; needed && i < job->settings.n_layers; i++)
-    keep[job->settings.layers[i]] = TRUE;
-  return keep;
-}
-
-static gboolean
-explain_in_slot (Job *job,
-                 VtrSlot *slot,
-                 VtrInput *const *inputs,
-                 guint n_inputs,
-                 VtrExplanation **explanations,
-                 GError **error)
-{
-  VtrSession *session = job->session;
-  const VtrArch *arch = vtr_model_get_arch (session->model);
-  const VtrSettings *settings = &job->settings;
-  g_autofree gboolean *keep = make_keep (job);
-  VtrExplainRun run = {
-    .stream = slot->stream,
-    .model = session->model,
-    .weights = session->weights,
-    .arch = arch,
-    .kind = vtr_method_get_kind (job->method),
-    .settings = settings,
-    .target = vtr_method_get_target (job->method),
-    .attention_scale = vtr_attention_scale (arch, settings->temperature),
-    .inputs = inputs,
-    .n_inputs = n_inputs,
-    .explanations = explanations,
-    .progress = vtr_progress_part (&job->progress, (double) job->n_done / job->n_inputs,
-                                   (double) (job->n_done + n_inputs) / job->n_inputs),
+  return (VtrExplainBatch){
+    .session = job->session,
+    .method = job->method,
+    .settings = &job->settings,
+    .flags = job->flags,
   };
-
-  run.plan = vtr_plan_new (session->device, session->model, session->precision,
-                           vtr_input_get_n_rows (inputs[0]), vtr_input_get_n_columns (inputs[0]),
-                           n_inputs, keep, error);
-  if (run.plan == NULL)
-    return FALSE;
-
-  for (guint i = 0; i < n_inputs; i++)
-    explanations[i] =
-        vtr_explanation_new (inputs[i], session->model, job->method, session->device->info,
-                             session->precision, settings->layers, settings->n_layers,
-                             settings->heads, settings->n_heads);
-
-  run.buffers = g_ptr_array_new_with_free_func (g_free);
-  const gboolean ok = plan_and_compute (job, &run, slot, error);
-  for (guint i = 0; i < n_inputs; i++)
-    vtr_explanation_set_bytes (explanations[i], vtr_arena_get_bytes (run.plan->arena),
-                               vtr_device_get_peak_bytes (session->device));
-  if (!ok)
-    clear_explanations (&run);
-  vtr_slot_end (&session->slots, slot, run.plan, ok);
-  g_ptr_array_unref (run.buffers);
-  g_free (run.scratch);
-  return ok;
 }
 
 static gboolean
@@ -152,66 +39,12 @@ is_out_of_memory (const GError *error)
   return g_error_matches (error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY);
 }
 
-/* Pictures that are explained together. */
-typedef struct
-{
-  Job *job;
-  VtrInput *const *inputs;
-  guint n_inputs;
-  VtrExplanation **explanations;
-} Batch;
-
-static gboolean
-explain_in_any_slot (VtrSlot *slot, gpointer user_data, GError **error)
-{
-  const Batch *batch = user_data;
-
-  return explain_in_slot (batch->job, slot, batch->inputs, batch->n_inputs, batch->explanations,
-                          error);
-}
-
-/* Explains @n_inputs pictures of one grid in one batch; beside other runs where there is memory for
- * all, else alone. */
-static gboolean
-explain_batch (Job *job,
-               VtrInput *const *inputs,
-               guint n_inputs,
-               VtrExplanation **explanations,
-               GError **error)
-{
-  Batch batch = { job, inputs, n_inputs, explanations };
-
-  return vtr_slots_run (&job->session->slots, explain_in_any_slot, &batch, error);
-}
-
-/* All that @n_inputs pictures of a grid take, planned but not allocated; NULL if it cannot be. */
-static VtrPlan *
-make_plan (Job *job, guint n_rows, guint n_columns, guint n_inputs)
-{
-  VtrSession *session = job->session;
-  g_autofree gboolean *keep = make_keep (job);
-  VtrMatrixScratch matrix;
-  VtrExplainRun run = {
-    .model = session->model,
-    .arch = vtr_model_get_arch (session->model),
-    .kind = vtr_method_get_kind (job->method),
-    .settings = &job->settings,
-    .n_inputs = n_inputs,
-    .plan = vtr_plan_new (session->device, session->model, session->precision, n_rows, n_columns,
-                          n_inputs, keep, NULL),
-  };
-
-  if (run.plan != NULL && !plan_rest (job, &run, &matrix, NULL))
-    g_clear_pointer (&run.plan, vtr_plan_free);
-  g_free (run.scratch);
-  return run.plan;
-}
-
 /* Whether a picture of that many patches could be explained: allocates, computes nothing. */
 static gboolean
 would_fit (Job *job, guint n_rows, guint n_columns)
 {
-  VtrPlan *plan = make_plan (job, n_rows, n_columns, 1);
+  const VtrExplainBatch batch = make_batch (job);
+  VtrPlan *plan = vtr_explain_plan_batch (&batch, n_rows, n_columns, 1);
   const gboolean fits = plan != NULL && vtr_arena_commit (plan->arena, NULL);
 
   vtr_plan_free (plan);
@@ -248,9 +81,15 @@ explain_group (Job *job,
                VtrExplanation **explanations,
                GError **error)
 {
+  VtrExplainBatch batch = make_batch (job);
   g_autoptr (GError) local_error = NULL;
 
-  if (explain_batch (job, inputs, n_inputs, explanations, &local_error))
+  batch.inputs = inputs;
+  batch.n_inputs = n_inputs;
+  batch.explanations = explanations;
+  batch.progress = vtr_progress_part (&job->progress, (double) job->n_done / job->n_inputs,
+                                      (double) (job->n_done + n_inputs) / job->n_inputs);
+  if (vtr_explain_batch (&batch, &local_error))
     {
       job->n_done += n_inputs;
       return TRUE;
@@ -438,7 +277,8 @@ vtr_session_explain (VtrSession *self,
 static guint64
 count_bytes (Job *job, guint n_rows, guint n_columns, guint n_inputs)
 {
-  VtrPlan *plan = make_plan (job, n_rows, n_columns, n_inputs);
+  const VtrExplainBatch batch = make_batch (job);
+  VtrPlan *plan = vtr_explain_plan_batch (&batch, n_rows, n_columns, n_inputs);
   const guint64 n_bytes = plan != NULL ? vtr_arena_get_bytes (plan->arena) : G_MAXUINT64;
 
   vtr_plan_free (plan);

@@ -96,9 +96,15 @@ plan_head (Planner *planner)
 
 /* What is computed again on the way back goes into gradients, which f16 has no room for. */
 static gboolean
+can_go_back (const VtrPlan *plan)
+{
+  return plan->normed.dtype == VTR_DTYPE_F32;
+}
+
+static gboolean
 check_precision (const VtrPlan *plan, GError **error)
 {
-  if (plan->normed.dtype == VTR_DTYPE_F32)
+  if (can_go_back (plan))
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
                "Gradients are computed in f32 alone on %s: use --precision f32.",
@@ -132,6 +138,26 @@ vtr_plan_add_backward (VtrPlan *self, VtrModel *model, guint first_layer, GError
   plan_layers (&planner);
   plan_head (&planner);
   return planner.ok;
+}
+
+VtrPlan *
+vtr_plan_new_pass (VtrDevice *device,
+                   VtrModel *model,
+                   VtrPrecision precision,
+                   guint n_rows,
+                   guint n_columns,
+                   GError **error)
+{
+  const guint n_layers = vtr_model_get_n_layers (model);
+  g_autofree gboolean *keep = g_new (gboolean, n_layers);
+
+  for (guint layer = 0; layer < n_layers; layer++)
+    keep[layer] = TRUE;
+
+  VtrPlan *self = vtr_plan_new (device, model, precision, n_rows, n_columns, 1, keep, error);
+  if (self != NULL && can_go_back (self) && !vtr_plan_add_backward (self, model, 0, error))
+    g_clear_pointer (&self, vtr_plan_free);
+  return self;
 }
 
 void

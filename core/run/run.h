@@ -185,6 +185,19 @@ void vtr_plan_set_subsets (VtrPlan *self, const VtrArch *arch, guint n_subsets, 
 gboolean vtr_plan_add_backward (VtrPlan *self, VtrModel *model, guint first_layer, GError **error);
 void vtr_backward_plan_free (VtrBackwardPlan *self); /* NULL is fine */
 
+/*
+ * Plans a run of one picture that any explanation can go on from: Q, K, V and log-sum-exp of every
+ * layer are kept, and where gradients can be had (see above) the way back from every layer is
+ * planned.  What goes on from it changes none of what vtr_forward () has left for it but the head's
+ * vectors, which vtr_forward_head () makes anew.
+ */
+VtrPlan *vtr_plan_new_pass (VtrDevice *device,
+                            VtrModel *model,
+                            VtrPrecision precision,
+                            guint n_rows,
+                            guint n_columns,
+                            GError **error);
+
 /* Uploads what depends on the grid alone: positions and RoPE. */
 gboolean vtr_plan_upload (VtrPlan *self, VtrStream *stream, VtrModel *model, GError **error);
 
@@ -319,14 +332,24 @@ typedef struct
   VtrPlan *kept;   /* of the last run, with its memory; NULL for none, and during a run */
   guint64 n_bytes; /* of the plan in use or kept; under lock */
   gboolean busy;   /* under lock */
-  gboolean alone;  /* whether the run that has it keeps all others waiting */
+  gboolean alone;  /* whether the run that has it has all memory to itself: no other goes on, and no
+                    * pass is kept */
 } VtrSlot;
+
+/* A forward pass that outlives its run, for others to go on from. */
+typedef struct
+{
+  VtrPlan *plan;   /* with its memory; NULL for none */
+  VtrInput *input; /* the picture, owned */
+  double temperature;
+} VtrPass;
 
 /* As many slots as runs keep the device busy; more runs wait for their turn. */
 typedef struct
 {
   guint n_slots;
   VtrSlot slots[VTR_MAX_SLOTS];
+  VtrPass pass; /* under lock; only who has a slot takes or gives it */
   GMutex lock;
   GCond changed; /* a slot was given back */
   guint n_waiting_alone;
@@ -339,12 +362,12 @@ void vtr_slots_finish (VtrSlots *self); /* waits for what the streams have to do
 /* Waits for a slot. */
 VtrSlot *vtr_slots_take (VtrSlots *self);
 
-/* Waits until there are no other runs, gives back all memory that was kept, and lets no other run
- * begin. */
+/* Waits until there are no other runs, gives back all memory that was kept, a pass among it, and
+ * lets no other run begin. */
 VtrSlot *vtr_slots_take_alone (VtrSlots *self);
 void vtr_slots_give (VtrSlots *self, VtrSlot *slot);
 
-/* Bytes of all plans in use or kept. */
+/* Bytes of all plans in use or kept, that of a pass among them. */
 guint64 vtr_slots_get_bytes (VtrSlots *self);
 
 /*
@@ -355,12 +378,30 @@ guint64 vtr_slots_get_bytes (VtrSlots *self);
 gboolean
 vtr_slot_begin (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, VtrModel *model, GError **error);
 
+/* Gives memory to what a run plans beside its plan; fails as vtr_slot_begin () does. */
+gboolean vtr_slot_commit (const VtrSlot *slot, VtrArena *arena, GError **error);
+
 /* Takes the plan once its work is done; @keep: for the next run. */
 void vtr_slot_end (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, gboolean keep);
 
 /*
- * Calls @func with a slot: beside other runs, and once more alone if it fails there with
- * VTR_ERROR_OUT_OF_MEMORY.
+ * The plan with the forward pass of @input at @temperature, if one was kept: what vtr_slot_begin ()
+ * and vtr_forward () would have made of it.  NULL if not; a pass of anything else is given up then,
+ * its memory left to vtr_slot_begin ().
+ */
+VtrPlan *vtr_slot_take_pass (VtrSlots *self, VtrSlot *slot, VtrInput *input, double temperature);
+
+/* Instead of vtr_slot_end (): keeps the forward pass that is in @plan, in the place of any other.
+ */
+void vtr_slot_keep_pass (VtrSlots *self,
+                         VtrSlot *slot,
+                         VtrPlan *plan,
+                         VtrInput *input,
+                         double temperature);
+
+/*
+ * Calls @func with a slot: beside other runs and a kept pass, and once more alone if it fails there
+ * with VTR_ERROR_OUT_OF_MEMORY.
  */
 typedef gboolean (*VtrSlotFunc) (VtrSlot *slot, gpointer user_data, GError **error);
 gboolean vtr_slots_run (VtrSlots *self, VtrSlotFunc func, gpointer user_data, GError **error);
@@ -376,4 +417,5 @@ struct _VtrSession
   VtrPrecision precision;
   VtrDeviceWeights *weights;
   VtrSlots slots;
+  guint n_passes; /* forward passes for explanations; atomic */
 };

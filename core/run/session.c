@@ -139,6 +139,14 @@ vtr_session_get_precision (VtrSession *self)
 }
 
 guint
+vtr_session_get_n_passes (VtrSession *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return (guint) g_atomic_int_get (&self->n_passes);
+}
+
+guint
 vtr_session_get_n_runs (VtrSession *self)
 {
   g_return_val_if_fail (self != NULL, 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
-/* Runs of a session side by side: a stream each, and the plan of the last run kept for the next. */
+/* Runs of a session side by side: a stream each, and what is kept for the next: the plan of the
+ * last run, a forward pass. */
 #include "run/run.h"
 
 /* With timings or dumps asked for, what is logged of one run must not be mixed with another's. */
@@ -29,6 +30,13 @@ vtr_slots_init (VtrSlots *self, VtrDevice *device, GError **error)
   return TRUE;
 }
 
+static void
+pass_clear (VtrPass *self)
+{
+  g_clear_pointer (&self->plan, vtr_plan_free);
+  g_clear_pointer (&self->input, vtr_input_unref);
+}
+
 void
 vtr_slots_finish (VtrSlots *self)
 {
@@ -38,8 +46,23 @@ vtr_slots_finish (VtrSlots *self)
       vtr_stream_free (self->slots[i].stream);
       vtr_plan_free (self->slots[i].kept);
     }
+  pass_clear (&self->pass);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->changed);
+}
+
+/* In the place of what was kept before; NULL for nothing. */
+static void
+set_pass (VtrSlots *self, VtrPlan *plan, VtrInput *input, double temperature)
+{
+  VtrPass pass = { plan, input != NULL ? vtr_input_ref (input) : NULL, temperature };
+  VtrPass old;
+
+  g_mutex_lock (&self->lock);
+  old = self->pass;
+  self->pass = pass;
+  g_mutex_unlock (&self->lock);
+  pass_clear (&old);
 }
 
 /* ---- taking turns ---- */
@@ -63,7 +86,7 @@ vtr_slots_take (VtrSlots *self)
   while ((slot = find_free (self)) == NULL)
     g_cond_wait (&self->changed, &self->lock);
   slot->busy = TRUE;
-  slot->alone = self->n_slots == 1;
+  slot->alone = self->n_slots == 1 && self->pass.plan == NULL;
   g_mutex_unlock (&self->lock);
   return slot;
 }
@@ -93,6 +116,7 @@ vtr_slots_take_alone (VtrSlots *self)
 
   for (guint i = 0; i < self->n_slots; i++)
     vtr_slot_drop (self, &self->slots[i]);
+  set_pass (self, NULL, NULL, 0.0);
   return &self->slots[0];
 }
 
@@ -115,6 +139,8 @@ vtr_slots_get_bytes (VtrSlots *self)
   g_mutex_lock (&self->lock);
   for (guint i = 0; i < self->n_slots; i++)
     sum += self->slots[i].n_bytes;
+  if (self->pass.plan != NULL)
+    sum += vtr_arena_get_bytes (self->pass.plan->arena);
   g_mutex_unlock (&self->lock);
   return sum;
 }
@@ -142,15 +168,21 @@ vtr_slot_drop (VtrSlots *self, VtrSlot *slot)
  * device's own: an arena would go into memory of the host, and then the work is faster in turns.
  */
 static gboolean
-check_room (const VtrSlot *slot, const VtrPlan *plan, GError **error)
+check_room (const VtrSlot *slot, const VtrArena *arena, GError **error)
 {
-  VtrDevice *device = vtr_arena_get_device (plan->arena);
+  VtrDevice *device = vtr_arena_get_device (arena);
 
-  if (slot->alone || vtr_arena_get_bytes (plan->arena) <= vtr_device_get_bytes_left (device))
+  if (slot->alone || vtr_arena_get_bytes (arena) <= vtr_device_get_bytes_left (device))
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY,
                "%s has too little memory for several runs at once", device->info->name);
   return FALSE;
+}
+
+gboolean
+vtr_slot_commit (const VtrSlot *slot, VtrArena *arena, GError **error)
+{
+  return check_room (slot, arena, error) && vtr_arena_commit (arena, error);
 }
 
 gboolean
@@ -164,7 +196,7 @@ vtr_slot_begin (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, VtrModel *model, G
   vtr_device_reset_peak (vtr_arena_get_device (plan->arena));
   g_debug ("Plan for %u × %u patches, batch %u: %.1f MiB%s", plan->n_rows, plan->n_columns,
            plan->batch, (double) n_bytes / (1 << 20), reused ? " of the last run" : "");
-  if (!reused && (!check_room (slot, plan, error) || !vtr_arena_commit (plan->arena, error)))
+  if (!reused && !vtr_slot_commit (slot, plan->arena, error))
     return FALSE;
 
   set_plan (self, slot, NULL, n_bytes);
@@ -180,6 +212,42 @@ vtr_slot_end (VtrSlots *self, VtrSlot *slot, VtrPlan *plan, gboolean keep)
   else
     vtr_plan_free (plan);
 }
+
+/* ---- a kept forward pass ---- */
+
+VtrPlan *
+vtr_slot_take_pass (VtrSlots *self, VtrSlot *slot, VtrInput *input, double temperature)
+{
+  VtrPass pass;
+
+  g_mutex_lock (&self->lock);
+  pass = self->pass;
+  self->pass = (VtrPass){ 0 };
+  g_mutex_unlock (&self->lock);
+  if (pass.plan == NULL)
+    return NULL;
+
+  const gboolean found = pass.input == input && pass.temperature == temperature;
+  vtr_slot_drop (self, slot);
+  set_plan (self, slot, found ? NULL : pass.plan, vtr_arena_get_bytes (pass.plan->arena));
+  if (found)
+    vtr_device_reset_peak (vtr_arena_get_device (pass.plan->arena));
+  vtr_input_unref (pass.input);
+  return found ? pass.plan : NULL;
+}
+
+void
+vtr_slot_keep_pass (VtrSlots *self,
+                    VtrSlot *slot,
+                    VtrPlan *plan,
+                    VtrInput *input,
+                    double temperature)
+{
+  vtr_slot_drop (self, slot);
+  set_pass (self, plan, input, temperature);
+}
+
+/* ---- beside others, or alone ---- */
 
 gboolean
 vtr_slots_run (VtrSlots *self, VtrSlotFunc func, gpointer user_data, GError **error)

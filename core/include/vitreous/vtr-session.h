@@ -100,6 +100,15 @@ VtrTarget *vtr_session_new_target (VtrSession *self,
  * @VTR_EXPLAIN_PROOF: also which patches the decision for the target's class hangs on; the model is
  *   asked again some times for each patch of the proof: vtr_explanation_get_proof().  Fails with
  *   %VTR_ERROR_USAGE where the target is no decision between classes
+ * @VTR_EXPLAIN_KEEP: also what the model computed, on the device: the next call with this flag for
+ *   the same #VtrInput (that very object) and the same temperature goes on from there and does not
+ *   run the model again, whatever the method, its layers, heads, query and target.  Answers are the
+ *   same to the bit.  It is kept until a call with this flag has another picture or temperature,
+ *   until other runs need its memory, or until the session goes; also where the call fails or is
+ *   cancelled after the model has run.  The #VtrInput is kept with it.  It takes as much memory as
+ *   gradients through all layers with every layer's attention; where there is too little for that,
+ *   and with several pictures, nothing is kept.  While one thread's call uses it, others run the
+ *   model for themselves
  */
 typedef enum
 {
@@ -107,6 +116,7 @@ typedef enum
   VTR_EXPLAIN_MATRIX = 1 << 0,
   VTR_EXPLAIN_SCORE = 1 << 1,
   VTR_EXPLAIN_PROOF = 1 << 2,
+  VTR_EXPLAIN_KEEP = 1 << 3,
 } VtrExplainFlags;
 
 /**
@@ -171,6 +181,19 @@ guint vtr_session_suggest_batch (VtrSession *self,
  */
 VTR_AVAILABLE_IN_0_1
 guint vtr_session_get_n_runs (VtrSession *self);
+
+/**
+ * vtr_session_get_n_passes:
+ * @self: a session
+ *
+ * How often vtr_session_explain() has run the model so far, a batch counted once: with
+ * %VTR_EXPLAIN_KEEP that is less often than it was called.  What scores and proofs ask the model
+ * about parts of a picture is not counted.
+ *
+ * Returns: 0 or more
+ */
+VTR_AVAILABLE_IN_0_1
+guint vtr_session_get_n_passes (VtrSession *self);
 
 /**
  * VtrOpTiming:
