@@ -6,12 +6,11 @@
  * half a patch beside it (pictures.json says where).  Every method has its floor; with the weights
  * of each tensor shuffled, which says nothing any more, the same floors must not be reached.
  */
-#include <gio/gio.h>
+#include "pictures.h"
+
 #include <glib/gstdio.h>
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
-#include <vitreous/vitreous.h>
 
 /* Shares of questions that are hit; README.md has what was measured. */
 typedef struct
@@ -29,29 +28,6 @@ static const Floor floors[] = {
   { "gradcam", "attention", 0.38, 0.38 }, /* hardly better than knowing nothing */
   { "gradcam", "activation", 0.9, 0.9 },
 };
-
-typedef struct
-{
-  VtrSession *session;
-  VtrModel *model;
-  JsonParser *parser;
-  GPtrArray *inputs; /* of the pictures, in the order of pictures.json */
-} Game;
-
-static JsonArray *
-list_pictures (const Game *self)
-{
-  return json_object_get_array_member (json_node_get_object (json_parser_get_root (self->parser)),
-                                       "pictures");
-}
-
-static JsonArray *
-list_shapes (const Game *self, guint picture)
-{
-  return json_object_get_array_member (json_array_get_object_element (list_pictures (self),
-                                                                      picture),
-                                       "shapes");
-}
 
 /* ---- a model that knows nothing ---- */
 
@@ -100,12 +76,6 @@ shuffle_weights (guint8 *bytes)
     }
 }
 
-static char *
-path_to (const char *name)
-{
-  return g_test_build_filename (G_TEST_DIST, name, NULL);
-}
-
 /* A copy of the model in a folder of its own, shuffled. */
 static char *
 make_shuffled (void)
@@ -150,61 +120,6 @@ remove_shuffled (char *directory)
 
 /* ---- the game ---- */
 
-static void
-game_init (Game *self, const char *model_path)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VtrDevice) device = vtr_device_open (g_getenv ("VTR_TEST_DEVICE"), &error);
-  g_autofree char *facts = g_test_build_filename (G_TEST_DIST, "pictures", "pictures.json", NULL);
-
-  g_assert_no_error (error);
-  self->model = vtr_model_open (model_path, &error);
-  g_assert_no_error (error);
-  self->session =
-      vtr_session_new (device, self->model, VTR_PRECISION_F32, NULL, NULL, NULL, &error);
-  g_assert_no_error (error);
-  self->parser = json_parser_new ();
-  json_parser_load_from_file (self->parser, facts, &error);
-  g_assert_no_error (error);
-
-  self->inputs = g_ptr_array_new_with_free_func ((GDestroyNotify) vtr_input_unref);
-  for (guint i = 0; i < json_array_get_length (list_pictures (self)); i++)
-    {
-      JsonObject *picture = json_array_get_object_element (list_pictures (self), i);
-      g_autofree char *path =
-          g_test_build_filename (G_TEST_DIST, "pictures",
-                                 json_object_get_string_member (picture, "file"), NULL);
-      g_autoptr (VtrImage) image = vtr_image_load (path, &error);
-      g_assert_no_error (error);
-      g_ptr_array_add (self->inputs, vtr_input_new (self->model, image, VTR_FIT_TRAIN, 0, &error));
-      g_assert_no_error (error);
-    }
-}
-
-static void
-game_clear (Game *self)
-{
-  g_ptr_array_unref (self->inputs);
-  g_object_unref (self->parser);
-  g_object_unref (self->session);
-  g_object_unref (self->model);
-}
-
-/* Whether @pixel, row by row, is inside: runs of pixels outside and inside take turns. */
-static gboolean
-is_inside (JsonArray *runs, gsize pixel)
-{
-  gsize end = 0;
-
-  for (guint i = 0; i < json_array_get_length (runs); i++)
-    {
-      end += (gsize) json_array_get_int_element (runs, i);
-      if (pixel < end)
-        return i % 2 == 1;
-    }
-  return FALSE;
-}
-
 static gsize
 find_highest (VtrExplanation *explanation)
 {
@@ -226,58 +141,52 @@ find_highest (VtrExplanation *explanation)
 
 /* Asks picture @index for its shape @asked, or for it rather than for the other. */
 static gboolean
-play_one (const Game *self, const Floor *floor, guint index, guint asked, gboolean contrast)
+play_one (const Pictures *pictures, const Floor *floor, guint index, guint asked, gboolean contrast)
 {
-  JsonArray *shapes = list_shapes (self, index);
-  JsonObject *shape = json_array_get_object_element (shapes, asked);
-  JsonObject *other = json_array_get_object_element (shapes, 1 - asked);
-  const char *label = json_object_get_string_member (shape, "label");
-  g_autofree char *text =
-      contrast ? g_strconcat (label, "-", json_object_get_string_member (other, "label"), NULL)
-               : g_strdup (label);
-  VtrInput *input = g_ptr_array_index (self->inputs, index);
   g_autoptr (GError) error = NULL;
-  g_autoptr (VtrTarget) target = vtr_target_parse (text, self->model, &error);
+  g_autoptr (VtrTarget) target =
+      contrast
+          ? pictures_make_contrast (pictures, index, asked)
+          : vtr_target_parse (pictures_get_label (pictures, index, asked), pictures->model, &error);
   g_assert_no_error (error);
   g_autoptr (VtrMethod) method = vtr_method_new (floor->method, &error);
   g_assert_no_error (error);
 
-  vtr_method_set_target (method, target);
   g_assert_true (floor->features == NULL ||
                  vtr_method_set (method, "features", floor->features, &error));
-  g_autoptr (GPtrArray) explanations =
-      vtr_session_explain (self->session, method, &input, 1, VTR_EXPLAIN_DEFAULT, NULL, NULL, NULL,
-                           &error);
-  g_assert_no_error (error);
-  return is_inside (json_object_get_array_member (shape, "hit"),
-                    find_highest (g_ptr_array_index (explanations, 0)));
+  g_autoptr (VtrExplanation) explanation =
+      pictures_explain (pictures, index, method, target, VTR_EXPLAIN_DEFAULT);
+  return pictures_is_inside (json_object_get_array_member (pictures_get_shape (pictures, index,
+                                                                               asked),
+                                                           "hit"),
+                             find_highest (explanation));
 }
 
 /* The share of questions that are hit. */
 static double
-play (const Game *self, const Floor *floor, gboolean contrast)
+play (const Pictures *pictures, const Floor *floor, gboolean contrast)
 {
   guint n_hits = 0;
 
-  for (guint i = 0; i < self->inputs->len; i++)
+  for (guint i = 0; i < pictures->inputs->len; i++)
     for (guint asked = 0; asked < 2; asked++)
-      n_hits += play_one (self, floor, i, asked, contrast);
-  return n_hits / (2.0 * self->inputs->len);
+      n_hits += play_one (pictures, floor, i, asked, contrast);
+  return n_hits / (2.0 * pictures->inputs->len);
 }
 
 static void
 check (gconstpointer data, gboolean shuffled)
 {
   const Floor *floor = data;
-  char *path = shuffled ? make_shuffled () : path_to ("model");
-  Game game;
+  char *path = shuffled ? make_shuffled () : pictures_path_to ("model");
+  Pictures pictures;
 
-  game_init (&game, path);
-  const double class_share = play (&game, floor, FALSE);
-  const double contrast_share = play (&game, floor, TRUE);
+  pictures_init (&pictures, path);
+  const double class_share = play (&pictures, floor, FALSE);
+  const double contrast_share = play (&pictures, floor, TRUE);
   g_test_message ("%s %s: class %.3f, contrast %.3f", floor->method,
                   floor->features != NULL ? floor->features : "", class_share, contrast_share);
-  game_clear (&game);
+  pictures_clear (&pictures);
   if (shuffled)
     remove_shuffled (path);
   else
