@@ -12,6 +12,8 @@ from harness import GOLDEN, CliTest, main, png_texts
 
 LINE = r'^a\.png: (\d+) of (\d+) patches decide it: without (?:it|them) (\w+) (\S+) beats (\w+) (\S+)$'
 NEVER = GOLDEN / 'cases' / 'dinov2-classifier' / 'model'  # sure of itself whatever is left
+SHAPES = GOLDEN.parent / 'shapes'  # its README.md says what there is
+SURE = ['circle-star', 'square-triangle', 'cross-triangle']  # each its first shape
 FILES = ['.overlay.png', '.map.png', '.ora', '.json']
 
 
@@ -191,6 +193,40 @@ class Proof(CliTest):
             self.assertIn('--target A-B', message)
         self.refuse(2, 'explain', '--prove', '--target', 'nonsense-ant', 'a.png')
         self.assertEqual(self.files_in('.'), ['a.png'])
+
+
+class Shapes(CliTest):
+    """Pictures of two shapes, of which is known where they are."""
+
+    def prove(self, name):
+        a, b = name.split('-')
+        picture = SHAPES / 'pictures' / f'{name}.png'
+        self.succeed('explain', '--prove', '-m', SHAPES / 'model', '--fit', 'train', '--target',
+                     f'{a}-{b}', '-o', 'o', picture)
+        record = json.loads((self.folder / f'o/{name}.json').read_text())
+        return record['proof'], grey_rows((self.folder / f'o/{name}.proof.png').read_bytes())
+
+    def test_the_mask_lies_on_the_shape(self):
+        pictures = json.loads((SHAPES / 'pictures/pictures.json').read_text())['pictures']
+        shapes = {picture['file']: picture['shapes'] for picture in pictures}
+        for name in SURE:
+            proof, rows = self.prove(name)
+            white = [[x, y] for y, line in enumerate(rows) for x, value in enumerate(line) if value]
+            self.assertEqual(len(white), 64 * proof['n_patches'], name)
+            first, second = (shape['box'] for shape in shapes[f'{name}.png'])
+            on_first, on_second = (sum(x0 <= x < x1 and y0 <= y < y1 for x, y in white)
+                                   for x0, y0, x1, y1 in [first, second])
+            self.assertGreater(on_first, len(white) / 2, name)
+            self.assertLess(on_second, len(white) / 10, name)
+
+    def test_few_patches_turn_it(self):
+        for name in SURE:
+            proof, _ = self.prove(name)
+            self.assertEqual(proof['outcome'], 'flipped')
+            self.assertEqual(f"{proof['a']['label']}-{proof['b']['label']}", name)
+            self.assertGreater(proof['a']['before'], proof['b']['before'])
+            self.assertLess(proof['a']['after'], proof['b']['after'])
+            self.assertLessEqual(proof['n_patches'], proof['n_all'] // 10)
 
 
 main()
