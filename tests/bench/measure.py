@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 import cases
+import explain
 import processes
 from processes import ON_CPU, PROGRAM, PYTHON, THREADS, Vitreous, Worker
 
@@ -35,6 +36,8 @@ class Effort:
         self.batches = [1, 8] if quick else cases.BATCHES
         self.photo_rounds = 1 if quick else 5
         self.folder_rounds = 1 if quick else 3
+        self.explained = ["starter-224"] if quick else ["starter-518", "starter-1036"]
+        self.lean = ["vit-b16-224"] if quick else ["starter-1036", "vit-b16-1040"]
 
 
 def take_turns(contestants, rounds, n_runs):
@@ -142,6 +145,14 @@ def measure_folder(effort):
     return {"32": run_turns(commands, effort.folder_rounds)}
 
 
+def measure_explain(effort):
+    return explain.measure_times(effort.explained)
+
+
+def measure_explain_memory(effort):
+    return explain.measure_memory(effort.lean)
+
+
 def measure_roofline(effort):
     """What the machine can do, by two other ways: products of the ViT's sizes, and memory."""
     del effort
@@ -177,8 +188,14 @@ PARTS = {
     "attention": measure_attention,
     "photo": measure_photo,
     "folder": measure_folder,
+    "explain": measure_explain,
+    "explain-memory": measure_explain_memory,
     "lavapipe": measure_lavapipe,
 }
+
+
+# These ask no engine, or see for themselves whether the answers agree.
+CHECKED_BY_THEMSELVES = ["agreement", "roofline", "explain", "explain-memory"]
 
 
 def first_match(path, name, separator=":"):
@@ -254,7 +271,8 @@ def main():
         parser.error(f"{wrong[0]} is no part; they are: {' '.join(PARTS)}")
 
     options.folder.mkdir(exist_ok=True)
-    if "agreement" not in parts and not is_agreed(options.folder):
+    if ("agreement" not in parts and not is_agreed(options.folder)
+            and any(part not in CHECKED_BY_THEMSELVES for part in parts)):
         parts.insert(0, "agreement")
     for part in parts:
         measure_part(part, Effort(options.quick), options.folder)

@@ -21,10 +21,10 @@ COLORS = np.stack([np.interp(np.linspace(0, 4, 256), range(5), channel)
                    for channel in zip(*ANCHORS)], 1)
 
 
-def read_photo(path):
-    """The photo, and its pixels [3][EDGE][EDGE] as the model wants them."""
+def read_photo(path, edge=EDGE):
+    """The photo, and its pixels [3][edge][edge] as the model wants them."""
     photo = Image.open(path).convert("RGB")
-    pixels = np.asarray(photo.resize((EDGE, EDGE), Image.Resampling.BICUBIC), np.float32) / 255
+    pixels = np.asarray(photo.resize((edge, edge), Image.Resampling.BICUBIC), np.float32) / 255
     return photo, ((pixels - MEAN) / STD).transpose(2, 0, 1)
 
 

@@ -8,6 +8,7 @@ of TABLES of which there are figures; without it the tables are printed.
 """
 
 import json
+import math
 import pathlib
 import statistics
 import sys
@@ -15,7 +16,9 @@ import sys
 TITLES = {
     "starter-224": "ViT-S/14, 224 px",
     "starter-518": "ViT-S/14, 518 px",
+    "starter-1036": "ViT-S/14, 1036 px",
     "vit-b16-224": "ViT-B/16, 224 px",
+    "vit-b16-1040": "ViT-B/16, 1040 px",
     "torch-eager": "PyTorch eager",
     "torch-sdpa": "PyTorch SDPA",
     "onnxruntime": "ONNX Runtime",
@@ -26,6 +29,12 @@ TITLES = {
     "vitreous": "Vitreous",
     "transformers-eager": "transformers, eager",
     "transformers-hook": "transformers, hook",
+    "rollout-published": "PyTorch, product of matrices",
+    "rollout-row": "PyTorch, a row at a time",
+    "relevance-published": "PyTorch, product of matrices",
+    "relevance-row": "PyTorch, row recurrence",
+    "legrad-published": "PyTorch, all layers kept",
+    "legrad-block": "PyTorch, a block at a time",
     "one": "one photo",
     "32": "32 photos",
 }
@@ -40,6 +49,9 @@ GOALS = [
     ("photo", [], ["onnxruntime"], 1.5),
     ("folder", [], ["transformers"], 3.0),  # whichever batches best
     ("folder", [], ["onnxruntime"], 1.0),
+    ("explain", ["starter-518 rollout", "starter-518 relevance", "starter-518 legrad"],
+     ["rollout", "relevance", "legrad"], 2.0),  # whichever way is fastest
+    ("explain", ["starter-1036 relevance"], ["relevance-row"], 5.0),
     ("lavapipe", [], ["ncnn-vulkan"], 1.0),
     ("memory", [], ["torch", "transformers"], 3.0),
     ("memory", [], ["onnxruntime"], 1.0),
@@ -47,8 +59,12 @@ GOALS = [
 
 
 def title(name):
+    """“CASE METHOD”, “ENGINE-BATCH” or one of TITLES"""
     if name in TITLES:
         return TITLES[name]
+    if " " in name:
+        case, method = name.split()
+        return f"{TITLES[case]}, {method}"
     stem, _, batch = name.rpartition("-")
     return f"{TITLES[stem]}, batch of {batch}" if batch.isdigit() else name
 
@@ -107,7 +123,8 @@ def compare(part, cases, measure, text):
             ratio = measure(figures) / measure(ours)
             goal = find_goal(part, case, name, peers, measure)
             rows.append([title(case) if i == 0 else "", text(ours) if i == 0 else "", title(name),
-                         text(figures), f"{ratio:.2f}", *verdict(ratio, goal)])
+                         text(figures), f"{ratio:.2f}" if ratio < math.inf else "",
+                         *verdict(ratio, goal)])
     return table(["", "Vitreous", "peer", "", "ratio", "goal", ""], rows)
 
 
@@ -135,6 +152,57 @@ def write_memory(results):
             cases[title(case)] = {name: engines[name]
                                   for name in ["vitreous", fastest, "onnxruntime"]}
     return compare("memory", cases, peak, memory_text)
+
+
+def alone(figures):
+    """Of a peer what it takes with the model at hand, of Vitreous all; no end without memory."""
+    if "out_of_memory" in figures:
+        return math.inf
+    return statistics.median(figures["alone"] or figures["seconds"])
+
+
+def alone_text(figures):
+    if "out_of_memory" in figures:
+        return f"**out of memory**, {figures['out_of_memory'] / 2**30:.0f} GiB"
+    if not figures["alone"]:
+        return times_text(figures)
+    return f"{time_text(alone(figures))}, from a cold start {time_text(median(figures))}"
+
+
+def explain_peak(figures):
+    return math.inf if "out_of_memory" in figures else peak(figures)
+
+
+def explain_peak_text(figures):
+    if "out_of_memory" in figures:
+        return f"over {figures['out_of_memory'] / 2**30:.0f} GiB"
+    return memory_text(figures)
+
+
+def write_explain(results):
+    figures = results["explain"]["cases"]
+    rows = [[method if i == 0 else "", title(way), f"{difference:.0e}"]
+            for method, ways in figures["maps"].items()
+            for i, (way, difference) in enumerate(ways.items())]
+    return "\n\n".join([
+        table(["", "", "largest difference of the maps, of the largest value"], rows),
+        compare("explain", figures["times"], alone, alone_text),
+        compare("explain-peak", figures["times"], explain_peak, explain_peak_text),
+    ]) + stamp(results["explain"])
+
+
+def write_explain_memory(results):
+    rows = []
+    for case, figures in results["explain-memory"]["cases"].items():
+        weights, limit = figures["weights_bytes"], figures["limit_bytes"]
+        for i, (method, taken) in enumerate(figures["methods"].items()):
+            above = peak(taken) - weights
+            rows.append([title(case) if i == 0 else "", method, memory_text(taken),
+                         f"{weights / 1e6:.0f} MB", f"{above / 2**30:.2f} GiB",
+                         f"< {limit / 2**30:g} GiB",
+                         "met" if above < limit else f"**not met**, by {above / limit - 1:.0%}"])
+    return (table(["", "", "peak", "weights", "above them", "goal", ""], rows)
+            + stamp(results["explain-memory"]))
 
 
 def write_lavapipe(results):
@@ -216,6 +284,8 @@ TABLES = {
     "photo": ("photo", write_times("photo")),
     "folder": ("folder", write_times("folder")),
     "memory": ("photo", write_memory),
+    "explain": ("explain", write_explain),
+    "explain-memory": ("explain-memory", write_explain_memory),
     "lavapipe": ("lavapipe", write_lavapipe),
     "roofline": ("roofline", write_roofline),
     "agreement": ("agreement", write_agreement),

@@ -6,10 +6,11 @@
 #
 #   sh tests/bench/run.sh [--quick] [PART...]
 #
-# PART is any of agreement, roofline, forward, attention, photo, folder, lavapipe; all by default.
-# --quick sees whether all runs, in some minutes, and only prints.  Builds in build-bench; the peers
-# and all that is made for them, some 8 GB, is kept in ~/.cache/vitreous-bench (remove it to have it
-# anew).
+# PART is any of agreement, roofline, forward, attention, photo, folder, explain, explain-memory,
+# lavapipe; all by default.  --quick sees whether all runs, in some minutes, and only prints.
+# Builds in build-bench; the peers and all that is made for them, some 8 GB, is kept in
+# ~/.cache/vitreous-bench (remove it to have it anew).  explain takes 20 minutes, and its peers up
+# to 16 GiB of memory.
 #
 # Close other programs.  VITREOUS_BENCH_LOCK=FILE takes an exclusive lock on FILE while it measures,
 # for machines that several people share.
