@@ -9,7 +9,7 @@
 #include <glib.h>
 #include <string.h>
 
-#ifdef __F16C__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
@@ -113,17 +113,25 @@ vtr_vec_select (VtrMask mask, VtrVec a, VtrVec b)
   return (VtrVec) ((mask & (VtrMask) a) | (~mask & (VtrMask) b));
 }
 
-/* @a where it is NaN. */
+/* @a where it is NaN, or they are equal. */
 static inline VtrVec
 vtr_vec_max (VtrVec a, VtrVec b)
 {
+#if VTR_LANES == 8
+  return (VtrVec) _mm256_max_ps ((__m256) b, (__m256) a);
+#else
   return vtr_vec_select (a < b, b, a);
+#endif
 }
 
 static inline VtrVec
 vtr_vec_min (VtrVec a, VtrVec b)
 {
+#if VTR_LANES == 8
+  return (VtrVec) _mm256_min_ps ((__m256) b, (__m256) a);
+#else
   return vtr_vec_select (a > b, b, a);
+#endif
 }
 
 static inline VtrVec
