@@ -15,16 +15,55 @@
 #define LOG2_E 1.44269504f
 #define LN_2 0.693147181f
 
-/* What a thread needs for a block, allocated once. */
+/* A block of queries. */
 typedef struct
 {
+  gsize n_queries;
   float
       *queries; /* [head_width][VTR_BLOCK], scaled so that 2 to the power of a product is wanted */
-  float *weights; /* [KEYS][VTR_BLOCK]: products, then 2^(product − highest) */
+  float *weights; /* [KEYS][VTR_BLOCK]: products, then 2^(product − highest); of the group */
   float *sums;    /* [head_width][VTR_BLOCK]: of weights·v */
   VtrVec highest[VTR_BLOCK_VECS];
   VtrVec total[VTR_BLOCK_VECS]; /* of the weights */
 } Block;
+
+/* What a thread needs, allocated once. */
+typedef struct
+{
+  Block blocks[VTR_GROUP];
+  float *weights; /* the blocks' */
+  float *near[2]; /* [KEYS][head_width]: some keys and their values, copied */
+} Group;
+
+static Group
+group_new (gsize head_width)
+{
+  Group self = {
+    .weights = vtr_tile_new (KEYS * VTR_BLOCK),
+    .near = { vtr_tile_new (KEYS * head_width), vtr_tile_new (KEYS * head_width) },
+  };
+
+  for (guint i = 0; i < VTR_GROUP; i++)
+    self.blocks[i] = (Block){
+      .queries = vtr_tile_new (head_width * VTR_BLOCK),
+      .weights = self.weights,
+      .sums = vtr_tile_new (head_width * VTR_BLOCK),
+    };
+  return self;
+}
+
+static void
+group_free (Group *self)
+{
+  for (guint i = 0; i < VTR_GROUP; i++)
+    {
+      g_aligned_free (self->blocks[i].queries);
+      g_aligned_free (self->blocks[i].sums);
+    }
+  g_aligned_free (self->weights);
+  g_aligned_free (self->near[0]);
+  g_aligned_free (self->near[1]);
+}
 
 /* Products to weights; what was summed before fades as the highest product grows. */
 static void
@@ -55,34 +94,28 @@ weigh_keys (Block *self, gsize n_queries, gsize n_keys, gsize head_width)
     }
 }
 
-/* @q, @k and @v: of the block's first query and of key 0; tokens are @stride values apart. */
 static void
-attend (Block *self,
-        const VtrAttentionParams *params,
-        const float *q,
-        const float *k,
-        const float *v,
-        gsize stride,
-        gsize n_queries)
+enter_queries (Block *self, const VtrAttentionParams *params, const float *q, gsize stride)
 {
-  const gsize width = params->head_width;
-
-  vtr_tile_pack (q, stride, n_queries, width, params->scale * LOG2_E, self->queries);
-  memset (self->sums, 0, width * VTR_BLOCK * sizeof (float));
+  vtr_tile_pack (q, stride, self->n_queries, params->head_width, params->scale * LOG2_E,
+                 self->queries);
+  memset (self->sums, 0, params->head_width * VTR_BLOCK * sizeof (float));
   for (guint i = 0; i < VTR_BLOCK_VECS; i++)
     {
       self->highest[i] = vtr_vec_of (-3.402823e38f);
       self->total[i] = vtr_vec_of (0.0f);
     }
-  for (gsize first = 0; first < params->n_tokens; first += KEYS)
-    {
-      const gsize n_keys = MIN (KEYS, params->n_tokens - first);
-      const VtrTileOthers keys = { k + first * stride, stride, 1 };
-      const VtrTileOthers values = { v + first * stride, 1, stride };
-      vtr_tile_multiply (self->queries, n_queries, width, &keys, n_keys, FALSE, self->weights);
-      weigh_keys (self, n_queries, n_keys, width);
-      vtr_tile_multiply (self->weights, n_queries, n_keys, &values, width, TRUE, self->sums);
-    }
+}
+
+static void
+meet_keys (Block *self, gsize width, const VtrTileVectors *k, const VtrTileVectors *v, gsize n_keys)
+{
+  const VtrTileOthers keys = { k->first, k->stride, 1 };
+  const VtrTileOthers values = { v->first, 1, v->stride };
+
+  vtr_tile_multiply (self->queries, self->n_queries, width, &keys, n_keys, FALSE, self->weights);
+  weigh_keys (self, self->n_queries, n_keys, width);
+  vtr_tile_multiply (self->weights, self->n_queries, n_keys, &values, width, TRUE, self->sums);
 }
 
 /* VTR_LANES queries of the block from @first on, @n at most: sums to context, @width values each.
@@ -107,13 +140,9 @@ store_context (const Block *self, gsize first, gsize n, gsize width, gsize strid
 }
 
 static void
-store_block (const Block *self,
-             gsize n_queries,
-             gsize width,
-             gsize stride,
-             float *context,
-             float *lse)
+store_block (const Block *self, gsize width, gsize stride, float *context, float *lse)
 {
+  const gsize n_queries = self->n_queries;
   const float *highest = (const float *) self->highest;
   const float *total = (const float *) self->total;
 
@@ -123,6 +152,41 @@ store_block (const Block *self,
     lse[query] = LN_2 * highest[query] + logf (total[query]);
 }
 
+/* The queries from @first on, @group_size blocks at most: @q, @context and @lse are of token 0 of
+ * the head. */
+static void
+attend (Group *self,
+        const VtrAttentionParams *params,
+        const float *q,
+        gsize first,
+        gsize group_size,
+        float *context,
+        float *lse)
+{
+  const gsize n = params->n_tokens, width = params->head_width, d = params->n_heads * width;
+  const gsize stride = 3 * d;
+  const VtrTileVectors keys = { q + d, stride }, values = { q + 2 * d, stride };
+  Block *blocks = self->blocks;
+  gsize n_blocks = 0;
+
+  for (gsize query = first; n_blocks < group_size && query < n; query += VTR_BLOCK, n_blocks++)
+    {
+      blocks[n_blocks].n_queries = MIN (VTR_BLOCK, n - query);
+      enter_queries (&blocks[n_blocks], params, q + query * stride, stride);
+    }
+  for (gsize key = 0; key < n; key += KEYS)
+    {
+      const gsize n_keys = MIN (KEYS, n - key);
+      const VtrTileVectors k = vtr_tile_draw_near (&keys, key, n_keys, width, self->near[0]);
+      const VtrTileVectors v = vtr_tile_draw_near (&values, key, n_keys, width, self->near[1]);
+      for (gsize i = 0; i < n_blocks; i++)
+        meet_keys (&blocks[i], width, &k, &v, n_keys);
+    }
+  for (gsize i = 0; i < n_blocks; i++)
+    store_block (&blocks[i], width, d, context + (first + i * VTR_BLOCK) * d,
+                 lse + first + i * VTR_BLOCK);
+}
+
 void
 VTR_CPU (attention) (gconstpointer data, float *const *tensors)
 {
@@ -130,30 +194,23 @@ VTR_CPU (attention) (gconstpointer data, float *const *tensors)
   const gsize n = params->n_tokens, n_heads = params->n_heads, width = params->head_width;
   const gsize d = n_heads * width;
   const gsize n_blocks = (n + VTR_BLOCK - 1) / VTR_BLOCK;
+  const gsize group_size = vtr_tile_group_size (params->n_images * n_heads * n_blocks);
+  const gsize n_groups = (n_blocks + group_size - 1) / group_size;
 
 #pragma omp parallel if (VTR_CPU_IS_LARGE(2.0 * params->n_images * n * n * d))
   {
-    Block block = {
-      .queries = vtr_tile_new (width * VTR_BLOCK),
-      .weights = vtr_tile_new (KEYS * VTR_BLOCK),
-      .sums = vtr_tile_new (width * VTR_BLOCK),
-    };
+    Group group = group_new (width);
 
 #pragma omp for schedule(dynamic)
-    for (gsize i = 0; i < params->n_images * n_heads * n_blocks; i++)
+    for (gsize i = 0; i < params->n_images * n_heads * n_groups; i++)
       {
-        const gsize first = i % n_blocks * VTR_BLOCK;
-        const gsize head = i / n_blocks % n_heads, image = i / n_blocks / n_heads;
-        const gsize n_queries = MIN (VTR_BLOCK, n - first);
-        const float *q = tensors[0] + image * n * 3 * d + head * width;
+        const gsize first = i % n_groups * group_size * VTR_BLOCK;
+        const gsize head = i / n_groups % n_heads, image = i / n_groups / n_heads;
 
-        attend (&block, params, q + first * 3 * d, q + d, q + 2 * d, 3 * d, n_queries);
-        store_block (&block, n_queries, width, d,
-                     tensors[1] + (image * n + first) * d + head * width,
-                     tensors[2] + (image * n_heads + head) * n + first);
+        attend (&group, params, tensors[0] + image * n * 3 * d + head * width, first, group_size,
+                tensors[1] + image * n * d + head * width,
+                tensors[2] + (image * n_heads + head) * n);
       }
-    g_aligned_free (block.queries);
-    g_aligned_free (block.weights);
-    g_aligned_free (block.sums);
+    group_free (&group);
   }
 }

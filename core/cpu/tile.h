@@ -14,14 +14,41 @@
  */
 #include "cpu/simd.h"
 
-/* Registers there are: 32 with AVX-512, else 16. */
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* Registers there are: 32 with AVX-512, else 16.  With 16, the products are a function of their
+ * own: as parts of a kernel the compiler would keep their sums on the stack. */
 #if defined __AVX512F__ || defined __aarch64__
 #define VTR_OTHERS 12
+#define VTR_FEW_REGISTERS 0
+#define VTR_TILE_FUNCTION static inline
 #else
 #define VTR_OTHERS 6
+#define VTR_FEW_REGISTERS 1
+#define VTR_TILE_FUNCTION static __attribute__ ((noinline, unused))
 #endif
 #define VTR_BLOCK_VECS 2
 #define VTR_BLOCK (VTR_BLOCK_VECS * VTR_LANES) /* vectors in a block; divides 32 */
+
+/* Blocks at most that meet the others together, in turn while those are in the cache: narrow blocks
+ * would else fetch them too often. */
+#define VTR_GROUP (VTR_LANES == 16 ? 1 : 64 / VTR_LANES)
+
+/* How many blocks are to meet the others together where there are @n_blocks in all: no thread is to
+ * be left without. */
+static inline gsize
+vtr_tile_group_size (gsize n_blocks)
+{
+#ifdef _OPENMP
+  const gsize n_shares = 4 * (gsize) omp_get_max_threads ();
+#else
+  const gsize n_shares = 1;
+#endif
+
+  return CLAMP (n_blocks / n_shares, 1, VTR_GROUP);
+}
 
 /* Whether all values of @n vectors, @stride values apart, are 0: a gradient that comes from one
  * token is 0 at all others. */
@@ -35,11 +62,34 @@ vtr_vectors_are_zero (const float *vectors, gsize stride, gsize n, gsize width)
   return TRUE;
 }
 
+/* Vectors of a head: the first, and how many values one is from the next. */
+typedef struct
+{
+  const float *first;
+  gsize stride;
+} VtrTileVectors;
+
 /* For @n values, to be freed with g_aligned_free (). */
 static inline float *
 vtr_tile_new (gsize n)
 {
   return g_aligned_alloc (n, sizeof (float), VTR_TILE_ALIGNMENT);
+}
+
+/*
+ * The @n vectors from @first on, @width values each, for a group of blocks: copied to @copy
+ * [n][width] where there are several, as vectors that lie pages apart are slow to come by.
+ */
+static inline VtrTileVectors
+vtr_tile_draw_near (const VtrTileVectors *vectors, gsize first, gsize n, gsize width, float *copy)
+{
+  const float *from = vectors->first + first * vectors->stride;
+
+  if (VTR_GROUP == 1)
+    return (VtrTileVectors){ from, vectors->stride };
+  for (gsize i = 0; i < n; i++)
+    memcpy (copy + i * width, from + i * vectors->stride, width * sizeof (float));
+  return (VtrTileVectors){ copy, width };
 }
 
 /*
@@ -145,7 +195,7 @@ vtr_tile_multiply_vecs (const float *packed,
 
 /* sums [n][VTR_BLOCK] = (or with @add: +=) the products of the block's first @n_own vectors with @n
  * others; lanes past @n_own may stay as they are. */
-static inline void
+VTR_TILE_FUNCTION void
 vtr_tile_multiply (const float *packed,
                    gsize n_own,
                    gsize depth,
@@ -154,6 +204,9 @@ vtr_tile_multiply (const float *packed,
                    gboolean add,
                    float *sums)
 {
+  /* Never so; the compiler, told of it, has no second way past the sums to keep registers for. */
+  if (VTR_FEW_REGISTERS && depth == 0)
+    return;
   if (n_own > VTR_LANES)
     vtr_tile_multiply_vecs (packed, depth, others, n, VTR_BLOCK_VECS, add, sums);
   else
