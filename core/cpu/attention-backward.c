@@ -2,7 +2,7 @@
 
 /*
  * attention-backward-rows, attention-backward: entries exp (scale·q·k − lse[q]) and their gradients
- * computed again, once.  A thread has a head, and of it a block of keys, one a lane; queries come
+ * computed again, once.  A thread has a head, and of it blocks of keys, one a lane; queries come
  * QUERIES at a time.  What the keys get is summed up in their lanes; what a query gets is added to
  * from block to block.  Shapes: see shaders/lib/attention-backward-interface.glsl.
  */
@@ -11,12 +11,16 @@
 
 #define QUERIES 96
 
-/* Vectors of a head: token 0's, and how many values a token is from the next. */
+/* A block of keys. */
 typedef struct
 {
-  const float *first;
-  gsize stride;
-} Vectors;
+  gsize first, n;
+  float *keys;     /* [head_width][VTR_BLOCK], scaled */
+  float *values;   /* [head_width][VTR_BLOCK] */
+  float *slices;   /* [n_slices][VTR_BLOCK keys][VTR_BLOCK columns] */
+  float *d_keys;   /* [head_width][VTR_BLOCK]: d_sᵀ·q */
+  float *d_values; /* [head_width][VTR_BLOCK]: Aᵀ·d_context */
+} Block;
 
 /* What a thread needs, allocated once. */
 typedef struct
@@ -24,15 +28,12 @@ typedef struct
   const VtrAttentionBackwardParams *params;
   gsize n_slices;    /* of VTR_BLOCK columns of a head */
   const float *rows; /* of the head, [n_tokens][2]: lse, D */
-  Vectors q, k, v, d_context;
-  float *keys;       /* [head_width][VTR_BLOCK], scaled */
-  float *values;     /* [head_width][VTR_BLOCK] */
-  float *key_slices; /* [n_slices][VTR_BLOCK keys][VTR_BLOCK columns] */
-  float *probs;      /* [QUERIES][VTR_BLOCK]: products, then A */
-  float *gradients;  /* [QUERIES][VTR_BLOCK]: d_A, then d_s = A·(d_A − D) */
-  float *d_keys;     /* [head_width][VTR_BLOCK]: d_sᵀ·q */
-  float *d_values;   /* [head_width][VTR_BLOCK]: Aᵀ·d_context */
-  float *d_queries;  /* [n_slices][n_tokens][VTR_BLOCK]: d_s·k so far */
+  VtrTileVectors q, k, v, d_context;
+  Block blocks[VTR_GROUP];
+  float *near[2];   /* [QUERIES][head_width]: q and d_context of some queries, copied */
+  float *probs;     /* [QUERIES][VTR_BLOCK]: products, then A */
+  float *gradients; /* [QUERIES][VTR_BLOCK]: d_A, then d_s = A·(d_A − D) */
+  float *d_queries; /* [n_slices][n_tokens][VTR_BLOCK]: d_s·k so far */
 } Head;
 
 static Head
@@ -40,31 +41,42 @@ head_new (const VtrAttentionBackwardParams *params)
 {
   const gsize n_slices = (params->head_width + VTR_BLOCK - 1) / VTR_BLOCK;
   const gsize n = (gsize) params->head_width * VTR_BLOCK;
-
-  return (Head){
+  Head self = {
     .params = params,
     .n_slices = n_slices,
-    .keys = vtr_tile_new (n),
-    .values = vtr_tile_new (n),
-    .key_slices = vtr_tile_new (n_slices * VTR_BLOCK * VTR_BLOCK),
+    .near = { vtr_tile_new (QUERIES * params->head_width),
+              vtr_tile_new (QUERIES * params->head_width) },
     .probs = vtr_tile_new (QUERIES * VTR_BLOCK),
     .gradients = vtr_tile_new (QUERIES * VTR_BLOCK),
-    .d_keys = vtr_tile_new (n),
-    .d_values = vtr_tile_new (n),
     .d_queries = vtr_tile_new (n_slices * params->n_tokens * VTR_BLOCK),
   };
+
+  for (guint i = 0; i < VTR_GROUP; i++)
+    self.blocks[i] = (Block){
+      .keys = vtr_tile_new (n),
+      .values = vtr_tile_new (n),
+      .slices = vtr_tile_new (n_slices * VTR_BLOCK * VTR_BLOCK),
+      .d_keys = vtr_tile_new (n),
+      .d_values = vtr_tile_new (n),
+    };
+  return self;
 }
 
 static void
 head_free (Head *self)
 {
-  g_aligned_free (self->keys);
-  g_aligned_free (self->values);
-  g_aligned_free (self->key_slices);
+  for (guint i = 0; i < VTR_GROUP; i++)
+    {
+      g_aligned_free (self->blocks[i].keys);
+      g_aligned_free (self->blocks[i].values);
+      g_aligned_free (self->blocks[i].slices);
+      g_aligned_free (self->blocks[i].d_keys);
+      g_aligned_free (self->blocks[i].d_values);
+    }
+  g_aligned_free (self->near[0]);
+  g_aligned_free (self->near[1]);
   g_aligned_free (self->probs);
   g_aligned_free (self->gradients);
-  g_aligned_free (self->d_keys);
-  g_aligned_free (self->d_values);
   g_aligned_free (self->d_queries);
 }
 
@@ -76,21 +88,23 @@ slice_width (const Head *self, gsize slice)
 }
 
 static void
-load_keys (Head *self, gsize first, gsize n_keys)
+load_keys (const Head *self, Block *block, gsize first)
 {
   const gsize width = self->params->head_width;
   const float *k = self->k.first + first * self->k.stride;
 
-  vtr_tile_pack (k, self->k.stride, n_keys, width, self->params->scale, self->keys);
-  vtr_tile_pack (self->v.first + first * self->v.stride, self->v.stride, n_keys, width, 1.0f,
-                 self->values);
+  block->first = first;
+  block->n = MIN (VTR_BLOCK, self->params->n_tokens - first);
+  vtr_tile_pack (k, self->k.stride, block->n, width, self->params->scale, block->keys);
+  vtr_tile_pack (self->v.first + first * self->v.stride, self->v.stride, block->n, width, 1.0f,
+                 block->values);
   for (gsize slice = 0; slice < self->n_slices; slice++)
-    for (gsize key = 0; key < n_keys; key++)
-      memcpy (self->key_slices + (slice * VTR_BLOCK + key) * VTR_BLOCK,
+    for (gsize key = 0; key < block->n; key++)
+      memcpy (block->slices + (slice * VTR_BLOCK + key) * VTR_BLOCK,
               k + key * self->k.stride + slice * VTR_BLOCK,
               slice_width (self, slice) * sizeof (float));
-  memset (self->d_keys, 0, width * VTR_BLOCK * sizeof (float));
-  memset (self->d_values, 0, width * VTR_BLOCK * sizeof (float));
+  memset (block->d_keys, 0, width * VTR_BLOCK * sizeof (float));
+  memset (block->d_values, 0, width * VTR_BLOCK * sizeof (float));
 }
 
 /* Products to A and d_s; @rows: of the first query. */
@@ -108,34 +122,58 @@ weigh_queries (Head *self, const float *rows, gsize n_queries)
       }
 }
 
-/* What the queries from @first on give the keys loaded, and get of them. */
+/* What the queries from @first on, @q and @d_context, give the keys of a block, and get of them. */
 static void
-meet_queries (Head *self, gsize first, gsize n_queries, gsize n_keys)
+meet_queries (Head *self,
+              const Block *block,
+              const VtrTileVectors *q,
+              const VtrTileVectors *d_context,
+              gsize first,
+              gsize n_queries)
 {
   const gsize width = self->params->head_width;
   const gsize n = self->params->n_tokens;
-  const float *q = self->q.first + first * self->q.stride;
-  const float *d_context = self->d_context.first + first * self->d_context.stride;
-  const VtrTileOthers queries = { q, self->q.stride, 1 };
-  const VtrTileOthers d_contexts = { d_context, self->d_context.stride, 1 };
-  const VtrTileOthers query_columns = { q, 1, self->q.stride };
-  const VtrTileOthers d_context_columns = { d_context, 1, self->d_context.stride };
+  const VtrTileOthers queries = { q->first, q->stride, 1 };
+  const VtrTileOthers d_contexts = { d_context->first, d_context->stride, 1 };
+  const VtrTileOthers query_columns = { q->first, 1, q->stride };
+  const VtrTileOthers d_context_columns = { d_context->first, 1, d_context->stride };
   const VtrTileOthers d_s = { self->gradients, VTR_BLOCK, 1 };
 
-  /* Then d_A, D and so all sums are 0, too. */
-  if (vtr_vectors_are_zero (d_context, self->d_context.stride, n_queries, width))
-    return;
-
-  vtr_tile_multiply (self->keys, n_keys, width, &queries, n_queries, FALSE, self->probs);
-  vtr_tile_multiply (self->values, n_keys, width, &d_contexts, n_queries, FALSE, self->gradients);
+  vtr_tile_multiply (block->keys, block->n, width, &queries, n_queries, FALSE, self->probs);
+  vtr_tile_multiply (block->values, block->n, width, &d_contexts, n_queries, FALSE,
+                     self->gradients);
   weigh_queries (self, self->rows + first * 2, n_queries);
-  vtr_tile_multiply (self->gradients, n_keys, n_queries, &query_columns, width, TRUE, self->d_keys);
-  vtr_tile_multiply (self->probs, n_keys, n_queries, &d_context_columns, width, TRUE,
-                     self->d_values);
+  vtr_tile_multiply (self->gradients, block->n, n_queries, &query_columns, width, TRUE,
+                     block->d_keys);
+  vtr_tile_multiply (self->probs, block->n, n_queries, &d_context_columns, width, TRUE,
+                     block->d_values);
   for (gsize slice = 0; slice < self->n_slices; slice++)
-    vtr_tile_multiply (self->key_slices + slice * VTR_BLOCK * VTR_BLOCK, slice_width (self, slice),
-                       n_keys, &d_s, n_queries, TRUE,
+    vtr_tile_multiply (block->slices + slice * VTR_BLOCK * VTR_BLOCK, slice_width (self, slice),
+                       block->n, &d_s, n_queries, TRUE,
                        self->d_queries + (slice * n + first) * VTR_BLOCK);
+}
+
+/* All queries and the first @n_blocks blocks. */
+static void
+meet_all_queries (Head *self, gsize n_blocks)
+{
+  const gsize n = self->params->n_tokens, width = self->params->head_width;
+  const gsize stride = self->d_context.stride;
+
+  for (gsize first = 0; first < n; first += QUERIES)
+    {
+      const gsize n_queries = MIN (QUERIES, n - first);
+
+      /* Then d_A, D and so all sums are 0, too. */
+      if (vtr_vectors_are_zero (self->d_context.first + first * stride, stride, n_queries, width))
+        continue;
+      const VtrTileVectors q =
+          vtr_tile_draw_near (&self->q, first, n_queries, width, self->near[0]);
+      const VtrTileVectors d_context =
+          vtr_tile_draw_near (&self->d_context, first, n_queries, width, self->near[1]);
+      for (gsize i = 0; i < n_blocks; i++)
+        meet_queries (self, &self->blocks[i], &q, &d_context, first, n_queries);
+    }
 }
 
 static void
@@ -144,6 +182,16 @@ store_sums (const float *sums, gsize n_own, gsize width, float scale, gsize stri
   for (gsize i = 0; i < n_own; i++)
     for (gsize column = 0; column < width; column++)
       out[i * stride + column] = sums[column * VTR_BLOCK + i] * scale;
+}
+
+/* @d_k and @d_v: token 0's; tokens are @stride values apart. */
+static void
+store_keys (const Head *self, const Block *block, gsize stride, float *d_k, float *d_v)
+{
+  const gsize width = self->params->head_width, at = block->first * stride;
+
+  store_sums (block->d_keys, block->n, width, self->params->scale, stride, d_k + at);
+  store_sums (block->d_values, block->n, width, 1.0f, stride, d_v + at);
 }
 
 static void
@@ -162,19 +210,18 @@ store_queries (const Head *self, gsize stride, float *out)
 static void
 go_back (Head *self, gsize d, float *d_q)
 {
-  const gsize n = self->params->n_tokens, width = self->params->head_width;
+  const gsize n = self->params->n_tokens;
 
   memset (self->d_queries, 0, self->n_slices * n * VTR_BLOCK * sizeof (float));
-  for (gsize first = 0; first < n; first += VTR_BLOCK)
+  for (gsize first = 0; first < n; first += VTR_GROUP * VTR_BLOCK)
     {
-      const gsize n_keys = MIN (VTR_BLOCK, n - first);
-      float *d_k = d_q + first * 3 * d + d;
+      gsize n_blocks = 0;
 
-      load_keys (self, first, n_keys);
-      for (gsize query = 0; query < n; query += QUERIES)
-        meet_queries (self, query, MIN (QUERIES, n - query), n_keys);
-      store_sums (self->d_keys, n_keys, width, self->params->scale, 3 * d, d_k);
-      store_sums (self->d_values, n_keys, width, 1.0f, 3 * d, d_k + d);
+      for (gsize key = first; n_blocks < VTR_GROUP && key < n; key += VTR_BLOCK)
+        load_keys (self, &self->blocks[n_blocks++], key);
+      meet_all_queries (self, n_blocks);
+      for (gsize i = 0; i < n_blocks; i++)
+        store_keys (self, &self->blocks[i], 3 * d, d_q + d, d_q + 2 * d);
     }
   store_queries (self, 3 * d, d_q);
 }
@@ -199,10 +246,10 @@ VTR_CPU (attention_backward) (gconstpointer data, float *const *tensors)
         const gsize head = i % n_heads, image = i / n_heads;
         const float *q = tensors[0] + image * n * 3 * d + head * width;
 
-        self.q = (Vectors){ q, 3 * d };
-        self.k = (Vectors){ q + d, 3 * d };
-        self.v = (Vectors){ q + 2 * d, 3 * d };
-        self.d_context = (Vectors){ tensors[1] + image * n * d + head * width, d };
+        self.q = (VtrTileVectors){ q, 3 * d };
+        self.k = (VtrTileVectors){ q + d, 3 * d };
+        self.v = (VtrTileVectors){ q + 2 * d, 3 * d };
+        self.d_context = (VtrTileVectors){ tensors[1] + image * n * d + head * width, d };
         self.rows = tensors[2] + i * n * 2;
         go_back (&self, d, tensors[3] + image * n * 3 * d + head * width);
       }
