@@ -152,14 +152,14 @@ store_block (const Block *self, gsize width, gsize stride, float *context, float
     lse[query] = LN_2 * highest[query] + logf (total[query]);
 }
 
-/* The queries from @first on, @group_size blocks at most: @q, @context and @lse are of token 0 of
- * the head. */
+/* A group: the queries from @first on, before @end; @q, @context and @lse are of token 0 of the
+ * head. */
 static void
 attend (Group *self,
         const VtrAttentionParams *params,
         const float *q,
         gsize first,
-        gsize group_size,
+        gsize end,
         float *context,
         float *lse)
 {
@@ -169,7 +169,7 @@ attend (Group *self,
   Block *blocks = self->blocks;
   gsize n_blocks = 0;
 
-  for (gsize query = first; n_blocks < group_size && query < n; query += VTR_BLOCK, n_blocks++)
+  for (gsize query = first; query < MIN (n, end); query += VTR_BLOCK, n_blocks++)
     {
       blocks[n_blocks].n_queries = MIN (VTR_BLOCK, n - query);
       enter_queries (&blocks[n_blocks], params, q + query * stride, stride);
@@ -194,8 +194,7 @@ VTR_CPU (attention) (gconstpointer data, float *const *tensors)
   const gsize n = params->n_tokens, n_heads = params->n_heads, width = params->head_width;
   const gsize d = n_heads * width;
   const gsize n_blocks = (n + VTR_BLOCK - 1) / VTR_BLOCK;
-  const gsize group_size = vtr_tile_group_size (params->n_images * n_heads * n_blocks);
-  const gsize n_groups = (n_blocks + group_size - 1) / group_size;
+  const gsize n_groups = vtr_tile_count_groups (n_blocks);
 
 #pragma omp parallel if (VTR_CPU_IS_LARGE(2.0 * params->n_images * n * n * d))
   {
@@ -204,10 +203,11 @@ VTR_CPU (attention) (gconstpointer data, float *const *tensors)
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < params->n_images * n_heads * n_groups; i++)
       {
-        const gsize first = i % n_groups * group_size * VTR_BLOCK;
+        const gsize first = vtr_tile_group_start (i % n_groups, n_groups, n_blocks);
+        const gsize end = vtr_tile_group_start (i % n_groups + 1, n_groups, n_blocks);
         const gsize head = i / n_groups % n_heads, image = i / n_groups / n_heads;
 
-        attend (&group, params, tensors[0] + image * n * 3 * d + head * width, first, group_size,
+        attend (&group, params, tensors[0] + image * n * 3 * d + head * width, first, end,
                 tensors[1] + image * n * d + head * width,
                 tensors[2] + (image * n_heads + head) * n);
       }

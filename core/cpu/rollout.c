@@ -3,9 +3,9 @@
 /*
  * rollout-row-sums, rollout-histogram, rollout-step: what is made of Ā, the
  * attention, or attention times its gradient, fused over the chosen heads, computed
- * again by tiles of QUERIES queries and a block of keys, one key a lane.  One function makes the
- * tiles of all three, so that they see the same bits, which the cutoff relies on.  Shapes: see the
- * shaders of these names.
+ * again by tiles of QUERIES queries and a block of keys, one key a lane, for some blocks in turn.
+ * One function makes the tiles of all three, so that they see the same bits, which the cutoff
+ * relies on.  Shapes: see the shaders of these names.
  */
 #include "cpu/kernels.h"
 #include "cpu/tile.h"
@@ -14,6 +14,15 @@
 #define QUERIES (8 * VTR_OTHERS)
 #define N_BINS 2048
 
+/* A block of keys. */
+typedef struct
+{
+  gsize first, n;
+  float *keys;   /* [n_heads][head_width][VTR_BLOCK] */
+  float *values; /* likewise */
+  float *fused;  /* [QUERIES][VTR_BLOCK]: Ā */
+} Block;
+
 typedef struct
 {
   const VtrRolloutParams *params;
@@ -21,12 +30,11 @@ typedef struct
   const float *lse;       /* of the image, [n_heads][n_tokens] */
   const float *d_context; /* of the image, [n_tokens][n_heads][head_width]; with gradients only */
   gsize stride;           /* values from a token to the next */
-  gsize first_key, n_keys;
-  float *keys;        /* [n_heads][head_width][VTR_BLOCK] */
-  float *values;      /* likewise */
+  Block blocks[VTR_GROUP];
+  gsize n_blocks;     /* of them, those that are entered */
+  float *near[2];     /* [QUERIES][head_width]: q and d_context of some queries, copied */
   float *dots;        /* [QUERIES][VTR_BLOCK]: q·k */
   float *derivatives; /* [QUERIES][VTR_BLOCK]: d_context·v */
-  float *fused;       /* [QUERIES][VTR_BLOCK]: Ā */
 } Tiles;
 
 static gboolean
@@ -46,26 +54,37 @@ static Tiles
 tiles_new (const VtrRolloutParams *params)
 {
   const gsize n_packed = (gsize) params->n_heads * params->head_width * VTR_BLOCK;
-
-  return (Tiles){
+  Tiles self = {
     .params = params,
     .stride = 3 * (gsize) params->n_heads * params->head_width,
-    .keys = has_attention (params) ? vtr_tile_new (n_packed) : NULL,
-    .values = has_gradient (params) ? vtr_tile_new (n_packed) : NULL,
+    .near = { vtr_tile_new (QUERIES * params->head_width),
+              vtr_tile_new (QUERIES * params->head_width) },
     .dots = vtr_tile_new (QUERIES * VTR_BLOCK),
     .derivatives = vtr_tile_new (QUERIES * VTR_BLOCK),
-    .fused = vtr_tile_new (QUERIES * VTR_BLOCK),
   };
+
+  for (guint i = 0; i < VTR_GROUP; i++)
+    self.blocks[i] = (Block){
+      .keys = has_attention (params) ? vtr_tile_new (n_packed) : NULL,
+      .values = has_gradient (params) ? vtr_tile_new (n_packed) : NULL,
+      .fused = vtr_tile_new (QUERIES * VTR_BLOCK),
+    };
+  return self;
 }
 
 static void
 tiles_free (Tiles *self)
 {
-  g_aligned_free (self->keys);
-  g_aligned_free (self->values);
+  for (guint i = 0; i < VTR_GROUP; i++)
+    {
+      g_aligned_free (self->blocks[i].keys);
+      g_aligned_free (self->blocks[i].values);
+      g_aligned_free (self->blocks[i].fused);
+    }
+  g_aligned_free (self->near[0]);
+  g_aligned_free (self->near[1]);
   g_aligned_free (self->dots);
   g_aligned_free (self->derivatives);
-  g_aligned_free (self->fused);
 }
 
 static void
@@ -99,50 +118,61 @@ takes_part (const VtrRolloutParams *params, guint head)
 }
 
 static void
-tiles_enter_keys (Tiles *self, gsize first_key)
+block_enter (Block *self, const Tiles *tiles, gsize first)
 {
-  const VtrRolloutParams *params = self->params;
+  const VtrRolloutParams *params = tiles->params;
   const gsize width = params->head_width;
 
-  self->first_key = first_key;
-  self->n_keys = MIN (VTR_BLOCK, params->n_tokens - first_key);
+  self->first = first;
+  self->n = MIN (VTR_BLOCK, params->n_tokens - first);
   for (guint head = 0; head < params->n_heads; head++)
     {
-      const float *key = self->qkv + first_key * self->stride + (params->n_heads + head) * width;
+      const float *key = tiles->qkv + first * tiles->stride + (params->n_heads + head) * width;
 
       if (takes_part (params, head) && has_attention (params))
-        vtr_tile_pack (key, self->stride, self->n_keys, width, 1.0f,
+        vtr_tile_pack (key, tiles->stride, self->n, width, 1.0f,
                        self->keys + head * width * VTR_BLOCK);
       if (takes_part (params, head) && has_gradient (params))
-        vtr_tile_pack (key + self->stride / 3, self->stride, self->n_keys, width, 1.0f,
+        vtr_tile_pack (key + tiles->stride / 3, tiles->stride, self->n, width, 1.0f,
                        self->values + head * width * VTR_BLOCK);
     }
+}
+
+/* The blocks of keys from @first on that begin before @end, a group at most; where the next begins.
+ */
+static gsize
+tiles_enter_keys (Tiles *self, gsize first, gsize end)
+{
+  self->n_blocks = 0;
+  for (; first < end && self->n_blocks < VTR_GROUP; first += VTR_BLOCK)
+    block_enter (&self->blocks[self->n_blocks++], self, first);
+  return first;
 }
 
 /* Takes one head's products into `fused`.  exp () grows with its argument, so the largest and
  * smallest are found before it. */
 static void
-fuse_head (Tiles *self, const float *lse, gsize n_queries)
+fuse_head (const Tiles *self, const Block *block, const float *lse, gsize n_queries)
 {
   const float scale = self->params->scale;
 
   for (gsize i = 0; i < n_queries * VTR_BLOCK; i += VTR_LANES)
     {
       const VtrVec log_prob = vtr_vec_load (self->dots + i) * scale - lse[i / VTR_BLOCK];
-      VtrVec fused = vtr_vec_load (self->fused + i);
+      VtrVec fused = vtr_vec_load (block->fused + i);
       if (self->params->fusion == VTR_FUSION_MEAN)
         fused += vtr_vec_exp (log_prob);
       else if (self->params->fusion == VTR_FUSION_MAX)
         fused = vtr_vec_max (fused, log_prob);
       else
         fused = vtr_vec_min (fused, log_prob);
-      vtr_vec_store (self->fused + i, fused);
+      vtr_vec_store (block->fused + i, fused);
     }
 }
 
 /* Takes one head's attention times gradient into `fused`. */
 static void
-fuse_gradient (Tiles *self, const float *lse, gsize n_queries)
+fuse_gradient (const Tiles *self, const Block *block, const float *lse, gsize n_queries)
 {
   const float scale = self->params->scale;
   const guint32 fusion = self->params->fusion;
@@ -155,36 +185,56 @@ fuse_gradient (Tiles *self, const float *lse, gsize n_queries)
         value *= vtr_vec_exp (vtr_vec_load (self->dots + i) * scale - lse[i / VTR_BLOCK]);
       if (fusion != VTR_FUSION_GRADIENT)
         value = vtr_vec_max (value, zero);
-      vtr_vec_store (self->fused + i, vtr_vec_load (self->fused + i) + value);
+      vtr_vec_store (block->fused + i, vtr_vec_load (block->fused + i) + value);
     }
 }
 
-/* One head of the queries from @first on and the keys entered. */
+/* One head of @n_queries queries, @q and @d_context, and of a block. */
 static void
-enter_head (Tiles *self, guint head, gsize first, gsize n_queries)
+enter_head (const Tiles *self,
+            const Block *block,
+            guint head,
+            const VtrTileVectors *q,
+            const VtrTileVectors *d_context,
+            const float *lse,
+            gsize n_queries)
 {
   const VtrRolloutParams *params = self->params;
   const gsize width = params->head_width;
   const gsize packed = head * width * VTR_BLOCK;
-  const gsize stride = self->stride;
-  const float *lse = self->lse + (gsize) head * params->n_tokens + first;
+  const VtrTileOthers queries = { q->first, q->stride, 1 };
+  const VtrTileOthers d_contexts = { d_context->first, d_context->stride, 1 };
 
   if (has_attention (params))
-    {
-      const VtrTileOthers queries = { self->qkv + first * stride + head * width, stride, 1 };
-      vtr_tile_multiply (self->keys + packed, self->n_keys, width, &queries, n_queries, FALSE,
-                         self->dots);
-    }
+    vtr_tile_multiply (block->keys + packed, block->n, width, &queries, n_queries, FALSE,
+                       self->dots);
   if (!has_gradient (params))
     {
-      fuse_head (self, lse, n_queries);
+      fuse_head (self, block, lse, n_queries);
       return;
     }
-  const VtrTileOthers d_context = { self->d_context + first * (stride / 3) + head * width,
-                                    stride / 3, 1 };
-  vtr_tile_multiply (self->values + packed, self->n_keys, width, &d_context, n_queries, FALSE,
+  vtr_tile_multiply (block->values + packed, block->n, width, &d_contexts, n_queries, FALSE,
                      self->derivatives);
-  fuse_gradient (self, lse, n_queries);
+  fuse_gradient (self, block, lse, n_queries);
+}
+
+/* One head of the queries from @first on and of the keys entered. */
+static void
+enter_head_of_all (Tiles *self, guint head, gsize first, gsize n_queries)
+{
+  const VtrRolloutParams *params = self->params;
+  const gsize width = params->head_width, at = head * width;
+  const VtrTileVectors queries = { self->qkv + at, self->stride };
+  const VtrTileVectors d_contexts = { self->d_context + at, self->stride / 3 };
+  VtrTileVectors q = { 0 }, d_context = { 0 };
+
+  if (has_attention (params))
+    q = vtr_tile_draw_near (&queries, first, n_queries, width, self->near[0]);
+  if (has_gradient (params))
+    d_context = vtr_tile_draw_near (&d_contexts, first, n_queries, width, self->near[1]);
+  for (gsize i = 0; i < self->n_blocks; i++)
+    enter_head (self, &self->blocks[i], head, &q, &d_context,
+                self->lse + (gsize) head * params->n_tokens + first, n_queries);
 }
 
 /* Of what the heads gave together. */
@@ -206,25 +256,40 @@ finish_fused (const VtrRolloutParams *params, VtrVec fused)
   return vtr_vec_max (fused * params->head_weight, vtr_vec_of (0.0f));
 }
 
-/* fused = Ā of the queries from @first on and the keys entered. */
-static __attribute__ ((noinline)) void
-tiles_fuse (Tiles *self, gsize first, gsize n_queries)
+static void
+block_start (const Block *self, const VtrRolloutParams *params, gsize n_queries)
 {
-  const VtrRolloutParams *params = self->params;
   const float start = params->fusion == VTR_FUSION_MAX   ? -3.0e38f
                       : params->fusion == VTR_FUSION_MIN ? 3.0e38f
                                                          : 0.0f;
 
   for (gsize i = 0; i < n_queries * VTR_BLOCK; i++)
     self->fused[i] = start;
+}
+
+static void
+block_finish (const Block *self, const VtrRolloutParams *params, gsize n_queries)
+{
+  for (gsize i = 0; i < n_queries * VTR_BLOCK; i += VTR_LANES)
+    vtr_vec_store (self->fused + i, finish_fused (params, vtr_vec_load (self->fused + i)));
+}
+
+/* fused = Ā of the queries from @first on and the keys entered. */
+static __attribute__ ((noinline)) void
+tiles_fuse (Tiles *self, gsize first, gsize n_queries)
+{
+  const VtrRolloutParams *params = self->params;
+
+  for (gsize i = 0; i < self->n_blocks; i++)
+    block_start (&self->blocks[i], params, n_queries);
   if (has_gradient (params) && vtr_vectors_are_zero (self->d_context + first * (self->stride / 3),
                                                      self->stride / 3, n_queries, self->stride / 3))
     return;
   for (guint head = 0; head < params->n_heads; head++)
     if (takes_part (params, head))
-      enter_head (self, head, first, n_queries);
-  for (gsize i = 0; i < n_queries * VTR_BLOCK; i += VTR_LANES)
-    vtr_vec_store (self->fused + i, finish_fused (params, vtr_vec_load (self->fused + i)));
+      enter_head_of_all (self, head, first, n_queries);
+  for (gsize i = 0; i < self->n_blocks; i++)
+    block_finish (&self->blocks[i], params, n_queries);
 }
 
 static guint32
@@ -246,15 +311,16 @@ is_kept (const Tiles *self, gsize query, gsize key, float value, guint32 cutoff_
 
 /* ---- rollout-row-sums ---- */
 
+/* A row of a tile. */
 static float
-sum_kept (const Tiles *self, gsize row, gsize query, guint32 cutoff_bits)
+sum_kept (const Tiles *self, const Block *block, gsize row, gsize query, guint32 cutoff_bits)
 {
   float sum = 0.0f;
 
-  for (gsize i = 0; i < self->n_keys; i++)
+  for (gsize i = 0; i < block->n; i++)
     {
-      const float value = self->fused[row * VTR_BLOCK + i];
-      sum += is_kept (self, query, self->first_key + i, value, cutoff_bits) ? value : 0.0f;
+      const float value = block->fused[row * VTR_BLOCK + i];
+      sum += is_kept (self, query, block->first + i, value, cutoff_bits) ? value : 0.0f;
     }
   return sum;
 }
@@ -271,12 +337,13 @@ sum_rows (Tiles *self, gsize first, gsize n_queries, guint32 cutoff_bits, float 
       const gsize end = MIN (n, begin + self->params->chunk_size);
       float *sums = partials + chunk * n + first;
       memset (sums, 0, n_queries * sizeof *sums);
-      for (gsize key = begin; key < end; key += VTR_BLOCK)
+      for (gsize key = begin; key < end;)
         {
-          tiles_enter_keys (self, key);
+          key = tiles_enter_keys (self, key, end);
           tiles_fuse (self, first, n_queries);
-          for (gsize i = 0; i < n_queries; i++)
-            sums[i] += sum_kept (self, i, first + i, cutoff_bits);
+          for (gsize block = 0; block < self->n_blocks; block++)
+            for (gsize i = 0; i < n_queries; i++)
+              sums[i] += sum_kept (self, &self->blocks[block], i, first + i, cutoff_bits);
         }
     }
 }
@@ -310,21 +377,32 @@ VTR_CPU (rollout_row_sums) (gconstpointer data, float *const *tensors)
 /* ---- rollout-histogram ---- */
 
 static void
+count_tile (const Block *self,
+            const VtrRolloutParams *params,
+            gsize n_queries,
+            guint32 prefix,
+            guint32 *counts)
+{
+  for (gsize row = 0; row < n_queries; row++)
+    for (gsize i = 0; i < self->n; i++)
+      {
+        const guint32 bits = bits_of (self->fused[row * VTR_BLOCK + i]);
+        if (((bits ^ prefix) & params->prefix_mask) == 0)
+          counts[(bits & ~params->prefix_mask) >> params->shift]++;
+      }
+}
+
+static void
 count_entries (Tiles *self, gsize first, gsize n_queries, guint32 prefix, guint32 *counts)
 {
-  const VtrRolloutParams *params = self->params;
+  const gsize n = self->params->n_tokens;
 
-  for (gsize key = 0; key < params->n_tokens; key += VTR_BLOCK)
+  for (gsize key = 0; key < n;)
     {
-      tiles_enter_keys (self, key);
+      key = tiles_enter_keys (self, key, n);
       tiles_fuse (self, first, n_queries);
-      for (gsize row = 0; row < n_queries; row++)
-        for (gsize i = 0; i < self->n_keys; i++)
-          {
-            const guint32 bits = bits_of (self->fused[row * VTR_BLOCK + i]);
-            if (((bits ^ prefix) & params->prefix_mask) == 0)
-              counts[(bits & ~params->prefix_mask) >> params->shift]++;
-          }
+      for (gsize i = 0; i < self->n_blocks; i++)
+        count_tile (&self->blocks[i], self->params, n_queries, prefix, counts);
     }
 }
 
@@ -372,7 +450,12 @@ VTR_CPU (rollout_histogram) (gconstpointer data, float *const *tensors)
 
 /* @row_weights [n_tokens][2]: weight of the row, bits of the cutoff. */
 static void
-add_rows (const Tiles *self, gsize first, gsize n_queries, const guint32 *row_weights, float *sums)
+add_rows (const Tiles *self,
+          const Block *block,
+          gsize first,
+          gsize n_queries,
+          const guint32 *row_weights,
+          float *sums)
 {
   for (gsize row = 0; row < n_queries; row++)
     {
@@ -382,24 +465,32 @@ add_rows (const Tiles *self, gsize first, gsize n_queries, const guint32 *row_we
       const guint32 cutoff_bits = row_weights[2 * query + 1];
       for (gsize i = 0; i < VTR_BLOCK; i++)
         {
-          const float value = self->fused[row * VTR_BLOCK + i];
-          sums[i] += is_kept (self, query, self->first_key + i, value, cutoff_bits) ? weight * value
-                                                                                    : 0.0f;
+          const float value = block->fused[row * VTR_BLOCK + i];
+          sums[i] +=
+              is_kept (self, query, block->first + i, value, cutoff_bits) ? weight * value : 0.0f;
         }
     }
 }
 
 /* Without weights or cutoff. */
 static void
-add_plain_rows (const Tiles *self, gsize n_queries, float *sums)
+add_plain_rows (const Block *self, gsize n_queries, float *sums)
 {
   for (gsize i = 0; i < n_queries * VTR_BLOCK; i++)
     sums[i % VTR_BLOCK] += self->fused[i];
 }
 
+/* The identity's share. */
+static void
+add_identity (const Block *self, const guint32 *row_weights, float *sums)
+{
+  for (gsize i = 0; i < self->n; i++)
+    memcpy (&sums[i], &row_weights[2 * (self->first + i)], sizeof sums[i]);
+}
+
 /* Of the keys entered: partials [n_chunks][n_tokens] over chunks of the queries. */
 static void
-step_block (Tiles *self, const guint32 *row_weights, float *partials)
+step_blocks (Tiles *self, const guint32 *row_weights, float *partials)
 {
   const gsize n = self->params->n_tokens;
   const gboolean has_weights = has_attention (self->params);
@@ -408,21 +499,23 @@ step_block (Tiles *self, const guint32 *row_weights, float *partials)
     {
       const gsize begin = MIN (n, chunk * self->params->chunk_size);
       const gsize end = MIN (n, begin + self->params->chunk_size);
-      float sums[VTR_BLOCK] = { 0 };
+      float sums[VTR_GROUP][VTR_BLOCK] = { 0 };
 
-      /* The identity's share. */
-      for (gsize i = 0; chunk == 0 && has_weights && i < self->n_keys; i++)
-        memcpy (&sums[i], &row_weights[2 * (self->first_key + i)], sizeof sums[i]);
+      for (gsize i = 0; chunk == 0 && has_weights && i < self->n_blocks; i++)
+        add_identity (&self->blocks[i], row_weights, sums[i]);
       for (gsize first = begin; first < end; first += QUERIES)
         {
           const gsize n_queries = MIN (QUERIES, end - first);
           tiles_fuse (self, first, n_queries);
-          if (has_weights)
-            add_rows (self, first, n_queries, row_weights, sums);
-          else
-            add_plain_rows (self, n_queries, sums);
+          for (gsize i = 0; i < self->n_blocks; i++)
+            if (has_weights)
+              add_rows (self, &self->blocks[i], first, n_queries, row_weights, sums[i]);
+            else
+              add_plain_rows (&self->blocks[i], n_queries, sums[i]);
         }
-      memcpy (partials + chunk * n + self->first_key, sums, self->n_keys * sizeof *sums);
+      for (gsize i = 0; i < self->n_blocks; i++)
+        memcpy (partials + chunk * n + self->blocks[i].first, sums[i],
+                self->blocks[i].n * sizeof (float));
     }
 }
 
@@ -432,6 +525,7 @@ VTR_CPU (rollout_step) (gconstpointer data, float *const *tensors)
   const VtrRolloutParams *params = data;
   const gsize n = params->n_tokens;
   const gsize n_blocks = (n + VTR_BLOCK - 1) / VTR_BLOCK;
+  const gsize n_groups = vtr_tile_count_groups (n_blocks);
 
 #pragma omp parallel if (VTR_CPU_IS_LARGE((double) params->n_images * params->n_heads * n * n *    \
                                           params->head_width))
@@ -439,13 +533,14 @@ VTR_CPU (rollout_step) (gconstpointer data, float *const *tensors)
     Tiles tiles = tiles_new (params);
 
 #pragma omp for schedule(dynamic)
-    for (gsize i = 0; i < params->n_images * n_blocks; i++)
+    for (gsize i = 0; i < params->n_images * n_groups; i++)
       {
-        const gsize image = i / n_blocks;
+        const gsize image = i / n_groups;
         tiles_enter_image (&tiles, image, tensors);
-        tiles_enter_keys (&tiles, i % n_blocks * VTR_BLOCK);
-        step_block (&tiles, find_weights (params, tensors) + image * n * 2,
-                    tensors[3] + image * params->n_chunks * n);
+        tiles_enter_keys (&tiles, vtr_tile_group_start (i % n_groups, n_groups, n_blocks),
+                          vtr_tile_group_start (i % n_groups + 1, n_groups, n_blocks));
+        step_blocks (&tiles, find_weights (params, tensors) + image * n * 2,
+                     tensors[3] + image * params->n_chunks * n);
       }
     tiles_free (&tiles);
   }

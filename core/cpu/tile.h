@@ -36,18 +36,25 @@
  * would else fetch them too often. */
 #define VTR_GROUP (VTR_LANES == 16 ? 1 : 64 / VTR_LANES)
 
-/* How many blocks are to meet the others together where there are @n_blocks in all: no thread is to
- * be left without. */
+/* How many groups to make of @n_blocks blocks: threads share them evenly. */
 static inline gsize
-vtr_tile_group_size (gsize n_blocks)
+vtr_tile_count_groups (gsize n_blocks)
 {
+  const gsize n_groups = (n_blocks + VTR_GROUP - 1) / VTR_GROUP;
 #ifdef _OPENMP
-  const gsize n_shares = 4 * (gsize) omp_get_max_threads ();
+  const gsize n_threads = (gsize) omp_get_max_threads ();
 #else
-  const gsize n_shares = 1;
+  const gsize n_threads = 1;
 #endif
 
-  return CLAMP (n_blocks / n_shares, 1, VTR_GROUP);
+  return MIN (n_blocks, (n_groups + n_threads - 1) / n_threads * n_threads);
+}
+
+/* The first vector of a group, or of the next where @group is one more. */
+static inline gsize
+vtr_tile_group_start (gsize group, gsize n_groups, gsize n_blocks)
+{
+  return group * n_blocks / n_groups * VTR_BLOCK;
 }
 
 /* Whether all values of @n vectors, @stride values apart, are 0: a gradient that comes from one
