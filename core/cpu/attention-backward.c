@@ -3,8 +3,9 @@
 /*
  * attention-backward-rows, attention-backward: entries exp (scale·q·k − lse[q]) and their gradients
  * computed again, once.  A thread has a head, and of it blocks of keys, one a lane; queries come
- * QUERIES at a time.  What the keys get is summed up in their lanes; what a query gets is added to
- * from block to block.  Shapes: see shaders/lib/attention-backward-interface.glsl.
+ * QUERIES at a time, to one block after the other.  What the keys get is summed up in their lanes;
+ * what a query gets is added to from block to block.  Shapes: see
+ * shaders/lib/attention-backward-interface.glsl.
  */
 #include "cpu/kernels.h"
 #include "cpu/tile.h"

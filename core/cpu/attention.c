@@ -2,8 +2,8 @@
 
 /*
  * context = softmax (scale·q·kᵀ)·v with an online softmax (Milakov & Gimelshein
- * 2018).  A thread has a block of queries of one head, one query a lane; keys come
- * KEYS at a time.  Shapes: see shaders/lib/attention-interface.glsl.
+ * 2018).  A thread has blocks of queries of one head, one query a lane; keys come
+ * KEYS at a time, to one block after the other.  Shapes: see shaders/lib/attention-interface.glsl.
  */
 #include "cpu/kernels.h"
 #include "cpu/tile.h"

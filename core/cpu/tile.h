@@ -5,7 +5,7 @@
  * Products of a block of vectors with others.
  *
  * VTR_BLOCK vectors are packed so that one lane has one of them; the others are
- * read where they lie, each of their values once for the whole block.  So nothing
+ * read where they lie, each of their values once for the whole block.  So little
  * but the block is copied, no sum goes across lanes, and the sums of VTR_OTHERS
  * others stay in registers.
  *
