@@ -34,6 +34,9 @@ guint vgp_host_get_source (VgpHost *self);
 /* From now on the drawable is the one of that number; FALSE if it is gone. */
 gboolean vgp_host_set_source (VgpHost *self, guint source);
 
+/* Says that the selection leaves nothing of the drawable; in run.c, for the hosts. */
+void vgp_host_set_no_selection_error (GError **error);
+
 /* ---- adding: each one undo step ---- */
 
 /* The group above the drawable, with @parasite.  An image of another type becomes RGB in the same

@@ -29,9 +29,13 @@ VgpPicture *vgp_picture_new (VtrImage *image, const VgpRect *rect, float *select
 void vgp_picture_free (VgpPicture *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VgpPicture, vgp_picture_free)
 
+/* "X,Y" or "X,Y;X,Y;…" in pixels of the canvas as the same places of the picture; any other text as
+ * it is.  Transfer full. */
+char *vgp_picture_move_places (const VgpPicture *self, const char *text);
+
 /* The text of the parameter “query” for what the settings say: "middle" is the patch under the
  * middle of the selection, "selection" the mean of the patches that are selected by half or more,
- * or else of the one selected most; anything else stays as it is.  Fails where nothing is selected
+ * or else of the one selected most; places are moved; anything else stays as it is.  Fails where nothing is selected
  * for one of them.  Transfer full. */
 char *vgp_picture_make_query (const VgpPicture *self,
                               const char *text,

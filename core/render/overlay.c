@@ -12,19 +12,16 @@ set_memory_error (GError **error, guint width, guint height)
                width, height);
 }
 
-/* The map on every pixel of the picture, or NULL. */
+/* The map on every pixel of a canvas that shows the picture, or NULL. */
 static float *
-upsample_new (const VtrMap *map, const VtrInput *input, GError **error)
+sample_new (const VtrMap *map, const VtrInput *input, guint width, guint height, GError **error)
 {
-  const VtrImage *image = vtr_input_get_image (input);
-  const guint width = vtr_image_get_width (image);
-  const guint height = vtr_image_get_height (image);
   float *values = g_try_new (float, (gsize) width *height);
 
   if (values == NULL)
     set_memory_error (error, width, height);
   else
-    vtr_map_upsample (map, input, values);
+    vtr_map_sample (map, input, width, height, values);
   return values;
 }
 
@@ -69,18 +66,17 @@ vtr_blend_map (guint8 *rgba,
       }
 }
 
-/* The map over @below [height][width][4] of the picture's size, which is taken over. */
+/* The map over @below [height][width][4], a canvas that shows the picture; it is taken over. */
 static VtrImage *
 blend_over (guint8 *below,
+            guint width,
+            guint height,
             const VtrMap *map,
             const VtrInput *input,
             guint8 colors[VTR_N_COLORS][3],
             double opacity,
             GError **error)
 {
-  const VtrImage *image = vtr_input_get_image (input);
-  const guint width = vtr_image_get_width (image);
-  const guint height = vtr_image_get_height (image);
   g_autofree guint8 *rgba = below;
   g_autofree float *values = NULL;
   float min;
@@ -89,7 +85,7 @@ blend_over (guint8 *below,
   if (rgba == NULL)
     set_memory_error (error, width, height);
   else
-    values = upsample_new (map, input, error);
+    values = sample_new (map, input, width, height, error);
   if (values == NULL)
     return NULL;
   vtr_map_get_range (map, &min, &max);
@@ -98,15 +94,30 @@ blend_over (guint8 *below,
 }
 
 VtrImage *
-vtr_map_colorize (const VtrMap *self, const VtrInput *input, const char *colormap, GError **error)
+vtr_map_colorize_at (const VtrMap *self,
+                     const VtrInput *input,
+                     const char *colormap,
+                     guint width,
+                     guint height,
+                     GError **error)
 {
-  const VtrImage *image = vtr_input_get_image (input);
-  const gsize n_pixels = (gsize) vtr_image_get_width (image) * vtr_image_get_height (image);
   guint8 colors[VTR_N_COLORS][3];
+
+  g_return_val_if_fail (width > 0 && height > 0, NULL);
 
   if (!vtr_colormap_fill (colormap, colors, error))
     return NULL;
-  return blend_over (g_try_malloc0 (n_pixels * 4), self, input, colors, 1.0, error);
+  return blend_over (g_try_malloc0 ((gsize) width * height * 4), width, height, self, input, colors,
+                     1.0, error);
+}
+
+VtrImage *
+vtr_map_colorize (const VtrMap *self, const VtrInput *input, const char *colormap, GError **error)
+{
+  const VtrImage *image = vtr_input_get_image (input);
+
+  return vtr_map_colorize_at (self, input, colormap, vtr_image_get_width (image),
+                              vtr_image_get_height (image), error);
 }
 
 VtrImage *
@@ -127,15 +138,18 @@ vtr_map_overlay (const VtrMap *self,
   guint8 *copy = g_try_malloc (n_pixels * 4);
   if (copy != NULL)
     memcpy (copy, vtr_image_get_rgba (image), n_pixels * 4);
-  return blend_over (copy, self, input, colors, opacity, error);
+  return blend_over (copy, vtr_image_get_width (image), vtr_image_get_height (image), self, input,
+                     colors, opacity, error);
 }
 
 guint16 *
 vtr_map_to_grey16 (const VtrMap *self, const VtrInput *input, GError **error)
 {
   const VtrImage *image = vtr_input_get_image (input);
-  const gsize n_pixels = (gsize) vtr_image_get_width (image) * vtr_image_get_height (image);
-  g_autofree float *values = upsample_new (self, input, error);
+  const guint width = vtr_image_get_width (image);
+  const guint height = vtr_image_get_height (image);
+  const gsize n_pixels = (gsize) width * height;
+  g_autofree float *values = sample_new (self, input, width, height, error);
   float min;
   float max;
 
@@ -144,7 +158,7 @@ vtr_map_to_grey16 (const VtrMap *self, const VtrInput *input, GError **error)
   guint16 *grey = g_try_new (guint16, n_pixels);
   if (grey == NULL)
     {
-      set_memory_error (error, vtr_image_get_width (image), vtr_image_get_height (image));
+      set_memory_error (error, width, height);
       return NULL;
     }
   vtr_map_get_range (self, &min, &max);

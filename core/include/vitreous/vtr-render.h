@@ -38,6 +38,23 @@ VtrImage *
 vtr_map_colorize (const VtrMap *self, const VtrInput *input, const char *colormap, GError **error);
 
 /**
+ * vtr_map_colorize_at:
+ * @width: pixels, 1 or more
+ * @height: pixels, 1 or more
+ *
+ * As vtr_map_colorize(), for a canvas of another size that shows the whole picture.
+ *
+ * Returns: (transfer full): a picture of @width × @height
+ */
+VTR_AVAILABLE_IN_0_1
+VtrImage *vtr_map_colorize_at (const VtrMap *self,
+                               const VtrInput *input,
+                               const char *colormap,
+                               guint width,
+                               guint height,
+                               GError **error);
+
+/**
  * vtr_map_overlay:
  * @opacity: of the map over the picture, 0..1
  *
