@@ -136,14 +136,19 @@ private_apt ()
 write_private_sources ()
 {
   release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-  mirror=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' |
-    sed -n "s/^$release //p" | head -n 1)
-  if [ -z "$mirror" ]; then
-    printf 'apt knows no source for %s.\n' "$release"
-    return 1
-  fi
+  mirror=$(debian_mirror) || return 1
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   trust=''
   [ ! -e "$keyring" ] || trust="[signed-by=$keyring] "
   printf "deb $trust%s %s main\n" "$mirror" "$release" "$mirror" "$release-backports" >"$1"
+}
+
+# Prints where the user's sources have the release from; it has the other releases, too.
+debian_mirror ()
+{
+  release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' |
+    sed -n "s/^$release //p" | head -n 1 | grep . && return 0
+  printf 'apt knows no source for %s.\n' "$release" >&2
+  return 1
 }

@@ -5,14 +5,16 @@
 #
 #   sh tests/run.sh
 #
-# Two builds: build-tests, as released but with warnings as errors, runs everything;
+# Builds: build-tests, as released but with warnings as errors, runs everything;
 # build-sanitized, under AddressSanitizer and UndefinedBehaviorSanitizer and with CBLAS, runs the
 # suites unit, gpu, ops-cpu and fuzz, where each fuzzer is let loose for some seconds.
+# A third, build-gimp3, is for the GIMP 3 that build-tests runs the suite gimp in, beside 2.10.
 
 set -eu
 cd "$(dirname "$0")/.."
 . cli/system.sh
 . tests/drivers.sh
+. tests/gimps.sh
 
 step_log=$(mktemp "${TMPDIR:-/tmp}/vitreous-tests.XXXXXX.log")
 
@@ -64,12 +66,14 @@ run_suites ()
     --print-errorlogs --timeout-multiplier 3 "$@" || true
 }
 
-satisfy build_needs test_needs driver_needs
+satisfy build_needs test_needs driver_needs gimp_needs
 provide_drivers
+provide_gimp3
 rm -f build-tests/meson-logs/testlog*.json build-sanitized/meson-logs/testlog*.json
 
 step 'configuring build-tests' configure build-tests cc -Dtests=true -Dwerror=true
 step 'building build-tests' ninja -C build-tests
+build_gimp3
 run_suites build-tests testlog
 
 if has_fuzzer; then
