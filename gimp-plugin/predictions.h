@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#pragma once
+
+/* The likeliest classes with their probabilities, each a button that makes it the target. */
+#include "engine.h"
+
+#include <gtk/gtk.h>
+
+#define VGP_N_PREDICTIONS 5
+
+/* @chosen is called with the number of the prediction that the user presses. */
+GtkWidget *vgp_predictions_new (void (*chosen) (guint number, gpointer user_data),
+                                gpointer user_data);
+
+/* At most VGP_N_PREDICTIONS; with none it says that the model has no classes. */
+void vgp_predictions_set (GtkWidget *self, const VgpPrediction *predictions, guint n_predictions);
