@@ -129,6 +129,24 @@ make_columns (Content *self)
   return vgp_scrolled_new (box, MAX_HEIGHT);
 }
 
+/* What the method takes where its parameter is left empty. */
+static void
+show_defaults (Content *self)
+{
+  guint n_params;
+  const VtrMethodParam *const *params =
+      vtr_method_get_params (vgp_settings_get (self->settings, "method"), &n_params);
+
+  for (guint i = 0; i < self->rows->len; i++)
+    for (guint k = 0; k < n_params; k++)
+      {
+        const Row *row = &g_array_index (self->rows, Row, i);
+
+        if (row->field->of_method && strcmp (row->field->name, params[k]->name) == 0)
+          vgp_field_widget_set_hint (row->widget, params[k]->default_text);
+      }
+}
+
 /* Rows of what the method has; titles of groups that have a row. */
 static void
 show_what_applies (Content *self)
@@ -148,6 +166,7 @@ show_what_applies (Content *self)
       gtk_widget_set_visible (self->groups[group], has_row[group]);
   gtk_widget_set_sensitive (self->predictions,
                             vgp_settings_applies (self->settings, vgp_fields_find ("target")));
+  show_defaults (self);
 }
 
 static void

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Pixels; longer choices are cut with "…" while their list is closed. */
-#define CONTROL_WIDTH 200
+#define CONTROL_WIDTH 236
 
 typedef struct
 {
@@ -119,8 +119,6 @@ make_text (Binding *self)
       for (guint i = 0; field->choices[i] != NULL; i++)
         gtk_combo_box_text_append_text (GTK_COMBO_BOX_TEXT (self->control), field->choices[i]);
     }
-  if (field->of_method)
-    vgp_entry_set_hint (get_entry (self), _ ("as the method has it"));
 }
 
 static void
@@ -403,6 +401,16 @@ vgp_field_widget_new (const VgpField *field, VgpSettings *settings, GtkSizeGroup
   gtk_box_pack_start (GTK_BOX (row), make_label (self, labels), FALSE, FALSE, 0);
   pack_control (GTK_BOX (row), self);
   return row;
+}
+
+void
+vgp_field_widget_set_hint (GtkWidget *self, const char *hint)
+{
+  Binding *binding =
+      g_object_get_data (G_OBJECT (vgp_field_widget_get_control (self)), control_key);
+
+  if (binding->field->kind == VGP_FIELD_TEXT)
+    vgp_entry_set_hint (get_entry (binding), hint);
 }
 
 GtkWidget *

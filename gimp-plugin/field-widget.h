@@ -16,3 +16,6 @@ vgp_field_widget_new (const VgpField *field, VgpSettings *settings, GtkSizeGroup
 /* What the value is in: a combo box, an entry, a spin button or a check button; for
  * VGP_FIELD_CLASS what vgp_class_entry_new () made. */
 GtkWidget *vgp_field_widget_get_control (GtkWidget *self);
+
+/* What an empty text stands for; shown in its place. */
+void vgp_field_widget_set_hint (GtkWidget *self, const char *hint);

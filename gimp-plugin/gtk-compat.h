@@ -105,6 +105,24 @@ vgp_scrolled_ask_size (GtkWidget *window, GtkRequisition *requisition, gpointer 
 }
 #endif
 
+/* Of a list of buttons none needs to be as high as one that stands alone. */
+static inline void
+vgp_button_set_low (GtkWidget *button)
+{
+#if GTK_CHECK_VERSION(3, 0, 0)
+  static const char css[] = "button { padding: 1px 6px; min-height: 0; }";
+  GtkCssProvider *provider = gtk_css_provider_new ();
+
+  gtk_css_provider_load_from_data (provider, css, -1, NULL);
+  gtk_style_context_add_provider (gtk_widget_get_style_context (button),
+                                  GTK_STYLE_PROVIDER (provider),
+                                  GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+  g_object_unref (provider);
+#else
+  (void) button;
+#endif
+}
+
 /* Around @child without a frame: as large as it, but no higher than @max_height, whence it
  * scrolls. */
 static inline GtkWidget *

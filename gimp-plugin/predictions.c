@@ -39,6 +39,7 @@ make_button (Predictions *self, guint number)
   gtk_box_pack_start (GTK_BOX (row), label, TRUE, TRUE, 0);
   gtk_box_pack_start (GTK_BOX (row), self->probabilities[number], FALSE, FALSE, 0);
   gtk_container_add (GTK_CONTAINER (button), row);
+  vgp_button_set_low (button);
   gtk_button_set_relief (GTK_BUTTON (button), GTK_RELIEF_NONE);
   gtk_widget_set_name (button, name);
   gtk_widget_set_tooltip_text (button, _ ("Explain this class"));
