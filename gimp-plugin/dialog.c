@@ -173,7 +173,7 @@ static void
 on_setting_changed (VgpSettings *settings, const char *name, Content *self)
 {
   (void) settings;
-  if (strcmp (name, "method") == 0)
+  if (strcmp (name, "method") == 0 || strcmp (name, "score") == 0)
     show_what_applies (self);
 }
 

@@ -390,10 +390,10 @@ vgp_host_run_dialog (VgpHost *self,
   g_signal_connect (dialog, "response", G_CALLBACK (on_response), settings);
   gtk_dialog_set_default_response (GTK_DIALOG (dialog), GTK_RESPONSE_OK);
   gimp_window_set_transient (GTK_WINDOW (dialog));
-  gtk_container_set_border_width (GTK_CONTAINER (content), 12);
   gtk_box_pack_start (GTK_BOX (gtk_dialog_get_content_area (GTK_DIALOG (dialog))), content, TRUE,
                       TRUE, 0);
-  gtk_widget_show_all (dialog);
+  gtk_widget_show (content);
+  gtk_widget_show (dialog);
   const gboolean ok = gimp_dialog_run (GIMP_DIALOG (dialog)) == GTK_RESPONSE_OK;
   gtk_widget_destroy (dialog);
   return ok;

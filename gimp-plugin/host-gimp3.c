@@ -457,10 +457,9 @@ vgp_host_run_dialog (VgpHost *self,
   const gulong to_settings =
       g_signal_connect (self->config, "notify", G_CALLBACK (on_config_changed), settings);
 
-  gtk_container_set_border_width (GTK_CONTAINER (content), 12);
   gtk_box_pack_start (GTK_BOX (gtk_dialog_get_content_area (GTK_DIALOG (dialog))), content, TRUE,
                       TRUE, 0);
-  gtk_widget_show_all (content);
+  gtk_widget_show (content);
   const gboolean ok = gimp_procedure_dialog_run (GIMP_PROCEDURE_DIALOG (dialog));
   g_signal_handler_disconnect (settings, to_config);
   g_signal_handler_disconnect (self->config, to_settings);
