@@ -30,6 +30,10 @@
 #include "explain/target.h"
 #include "run/run.h"
 
+/* Marks what programs show to their users, who may want it in their language: for xgettext, which
+ * makes the catalogues of gimp-plugin/po.  The library itself translates nothing. */
+#define N_(text) text
+
 /* ---- params.c ---- */
 
 typedef enum

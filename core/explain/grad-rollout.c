@@ -45,8 +45,9 @@ grad_rollout_explain (VtrExplainRun *run, GError **error)
 
 const VtrMethodKind vtr_method_grad_rollout = {
   .name = "grad-rollout",
-  .summary = "Rollout of the attention that the target grows with, each layer paired with its own "
-             "gradient.",
+  .summary =
+      N_ ("Rollout of the attention that the target grows with, each layer paired with its own "
+          "gradient."),
   .params = params,
   .has_target = TRUE,
   .plan = grad_rollout_plan,

@@ -20,7 +20,7 @@ static const VtrParam param_features = {
   { .name = "features",
     .syntax = "attention|activation",
     .default_text = "attention",
-    .summary = "What is weighted: the last layer's attention, or what its first norm gives." },
+    .summary = N_ ("What is weighted: the last layer's attention, or what its first norm gives.") },
   VTR_PARAM_FEATURES,
 };
 
@@ -271,8 +271,8 @@ gradcam_explain (VtrExplainRun *run, GError **error)
 
 const VtrMethodKind vtr_method_gradcam = {
   .name = "gradcam",
-  .summary = "The last layer's attention or activations, weighted with the target's gradient "
-             "(Grad-CAM).",
+  .summary = N_ ("The last layer's attention or activations, weighted with the target's gradient "
+                 "(Grad-CAM)."),
   .params = params,
   .has_target = TRUE,
   .plan = gradcam_plan,

@@ -108,8 +108,8 @@ legrad_explain (VtrExplainRun *run, GError **error)
 
 const VtrMethodKind vtr_method_legrad = {
   .name = "legrad",
-  .summary = "How sensitive the target is to each layer's attention, averaged over the layers "
-             "(LeGrad, Bousselham et al. 2025).",
+  .summary = N_ ("How sensitive the target is to each layer's attention, averaged over the layers "
+                 "(LeGrad, Bousselham et al. 2025)."),
   .params = params,
   .has_target = TRUE,
   .plan = legrad_plan,

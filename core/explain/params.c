@@ -16,9 +16,9 @@ const VtrParam vtr_param_query = {
     .syntax = "cls|mean|X,Y[;X,Y…]",
     .default_text = "auto",
     .summary =
-        "Whose attention to show: the CLS token's, the mean of all patches', or that of the "
-        "patch at a pixel, of several pixels the mean of their patches'; by default CLS "
-        "where the model has it, else mean, and for a target what its number is read from." },
+        N_ ("Whose attention to show: the CLS token's, the mean of all patches', or that of the "
+            "patch at a pixel, of several pixels the mean of their patches'; by default CLS "
+            "where the model has it, else mean, and for a target what its number is read from.") },
   VTR_PARAM_QUERY,
 };
 
@@ -26,7 +26,8 @@ const VtrParam vtr_param_temperature = {
   { .name = "temperature",
     .syntax = "a number from 0.01 to 100",
     .default_text = "1",
-    .summary = "Divides the attention logits in every layer; 1 is as trained, less is sharper.",
+    .summary =
+        N_ ("Divides the attention logits in every layer; 1 is as trained, less is sharper."),
     .min = 0.01,
     .max = 100.0 },
   VTR_PARAM_TEMPERATURE,
@@ -36,7 +37,7 @@ const VtrParam vtr_param_discard_ratio = {
   { .name = "discard-ratio",
     .syntax = "a number from 0 to 0.999",
     .default_text = "0",
-    .summary = "The share of each layer's fused attention, lowest first, that is left out.",
+    .summary = N_ ("The share of each layer's fused attention, lowest first, that is left out."),
     .min = 0.0,
     .max = 0.999 },
   VTR_PARAM_DISCARD_RATIO,
@@ -46,7 +47,7 @@ const VtrParam vtr_param_start_layer = {
   { .name = "start-layer",
     .syntax = "0|1|…|11",
     .default_text = "0",
-    .summary = "The first layer that takes part, counted from 0 at the patches." },
+    .summary = N_ ("The first layer that takes part, counted from 0 at the patches.") },
   VTR_PARAM_START_LAYER,
 };
 
@@ -54,7 +55,7 @@ const VtrParam vtr_param_heads_mean = {
   { .name = "heads",
     .syntax = "mean|0,2",
     .default_text = "mean",
-    .summary = "The heads that take part, fused by their mean." },
+    .summary = N_ ("The heads that take part, fused by their mean.") },
   VTR_PARAM_HEADS_MEAN,
 };
 

@@ -12,7 +12,7 @@ static const VtrParam param_layers = {
   { .name = "layers",
     .syntax = "last|all|0-11|3,7",
     .default_text = "last",
-    .summary = "The layers to show, counted from 0 at the patches." },
+    .summary = N_ ("The layers to show, counted from 0 at the patches.") },
   VTR_PARAM_LAYERS,
 };
 
@@ -20,7 +20,7 @@ static const VtrParam param_heads = {
   { .name = "heads",
     .syntax = "mean|max|min|all|0,2",
     .default_text = "mean",
-    .summary = "How heads become one map, or which heads to show each for itself." },
+    .summary = N_ ("How heads become one map, or which heads to show each for itself.") },
   VTR_PARAM_HEADS,
 };
 
@@ -188,7 +188,7 @@ raw_explain (VtrExplainRun *run, GError **error)
 
 const VtrMethodKind vtr_method_raw = {
   .name = "raw",
-  .summary = "The attention a query gives to each patch, layer by layer, head by head.",
+  .summary = N_ ("The attention a query gives to each patch, layer by layer, head by head."),
   .params = params,
   .plan = raw_plan,
   .explain = raw_explain,

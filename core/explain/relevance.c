@@ -44,8 +44,9 @@ relevance_explain (VtrExplainRun *run, GError **error)
 
 const VtrMethodKind vtr_method_relevance = {
   .name = "relevance",
-  .summary = "What the target hangs on: attention times its gradient, followed through all layers "
-             "(Chefer, Gur & Wolf 2021).",
+  .summary =
+      N_ ("What the target hangs on: attention times its gradient, followed through all layers "
+          "(Chefer, Gur & Wolf 2021)."),
   .params = params,
   .has_target = TRUE,
   .plan = relevance_plan,

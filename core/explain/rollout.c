@@ -17,7 +17,7 @@ static const VtrParam param_layers = {
   { .name = "layers",
     .syntax = "last|all|0-11|3,7",
     .default_text = "all",
-    .summary = "The layers that are multiplied, counted from 0 at the patches." },
+    .summary = N_ ("The layers that are multiplied, counted from 0 at the patches.") },
   VTR_PARAM_LAYERS,
 };
 
@@ -25,7 +25,7 @@ static const VtrParam param_heads = {
   { .name = "heads",
     .syntax = "mean|max|min|all|0,2",
     .default_text = "mean",
-    .summary = "How the heads of a layer are fused; chosen heads are fused by their mean." },
+    .summary = N_ ("How the heads of a layer are fused; chosen heads are fused by their mean.") },
   VTR_PARAM_HEADS,
 };
 
@@ -68,8 +68,8 @@ rollout_explain (VtrExplainRun *run, GError **error)
 
 const VtrMethodKind vtr_method_rollout = {
   .name = "rollout",
-  .summary = "Attention multiplied through all layers, with the residual connections (Abnar & "
-             "Zuidema 2020).",
+  .summary = N_ ("Attention multiplied through all layers, with the residual connections (Abnar & "
+                 "Zuidema 2020)."),
   .params = params,
   .plan = rollout_plan,
   .explain = rollout_explain,
