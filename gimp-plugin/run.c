@@ -188,17 +188,13 @@ compute_and_add (Call *call, GError **error)
              : add_heatmaps (call, explanation, picture, error);
 }
 
-/* The label of the menu without what belongs to the menu: "Heatmaps". */
+/* The label of the menu without what belongs to the menu: "Heatmaps", also of "热图(_H)...". */
 static char *
 make_title (const VgpProcedureInfo *procedure)
 {
-  g_auto (GStrv) parts = g_strsplit (_ (procedure->menu_label), "_", -1);
-  g_autofree char *label = g_strjoinv ("", parts);
-  char *dots = g_strrstr (label, "...");
+  g_autoptr (GRegex) marks = g_regex_new ("\\(_.\\)|_|\\.\\.\\.$", 0, 0, NULL);
 
-  if (dots != NULL)
-    *dots = '\0';
-  return g_steal_pointer (&label);
+  return g_regex_replace_literal (marks, _ (procedure->menu_label), -1, 0, "", 0, NULL);
 }
 
 VgpOutcome
