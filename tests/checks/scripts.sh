@@ -6,7 +6,7 @@ set -eu
 cd "$1"
 plain=sh
 ! command -v dash >/dev/null || plain=dash
-find .ci/run cli tests -name '*.sh' -o -path .ci/run | while read -r script; do
+find .ci/run cli gimp-plugin tests -name '*.sh' -o -path .ci/run | while read -r script; do
   echo "$script"
   "$plain" -n "$script"
 done
