@@ -1,0 +1,28 @@
+; What all scripts use, after prelude2.scm or prelude3.scm.
+
+(define last-error '())
+(define *error-hook* (lambda message (set! last-error message) (apply throw message)))
+
+(define (path name) (string-append "@FOLDER@/" name))
+
+; Runs a part of the script; a file of that name then has (#t what-it-returned) or (#f message).
+(define (step name thunk)
+  (let* ((answer (catch (list #f last-error) (list #t (thunk))))
+         (port (open-output-file (string-append "@ANSWERS@/" name))))
+    (write answer port)
+    (close-output-port port)))
+
+; The names of layers, from the top.
+(define (names layers) (map (lambda (layer) (name-of layer)) layers))
+
+(define (dirty? image) (true? (one (gimp-image-is-dirty image))))
+
+; Whether an image is as the step before left it: tried, and whether GIMP knows of a change.
+(define (failing image thunk)
+  (let ((answer (catch (list #f last-error) (list #t (thunk)))))
+    (list answer (dirty? image))))
+
+; Waits for a file, while windows are being used; what it holds is of no concern.
+(define (wait-for name)
+  (if (not (file-exists? (path name)))
+      (begin (one (gimp-image-get-width-of-any)) (wait-for name))))
