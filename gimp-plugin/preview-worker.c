@@ -217,6 +217,24 @@ vgp_worker_new (VgpEngine *engine, VgpAnswerFunc answered, gpointer user_data)
   return self;
 }
 
+/* With the mutex held: no question before now is of interest any more. */
+static void
+forget_questions (VgpWorker *self)
+{
+  g_clear_pointer (&self->next, question_free);
+  self->n_asked++;
+  if (self->current != NULL)
+    g_cancellable_cancel (self->current);
+}
+
+void
+vgp_worker_cancel (VgpWorker *self)
+{
+  g_mutex_lock (&self->mutex);
+  forget_questions (self);
+  g_mutex_unlock (&self->mutex);
+}
+
 void
 vgp_worker_ask (VgpWorker *self, VgpPicture *picture, VgpSettings *settings)
 {
@@ -228,11 +246,8 @@ vgp_worker_ask (VgpWorker *self, VgpPicture *picture, VgpSettings *settings)
   question->key = vgp_settings_to_json (bare);
   question->cancellable = g_cancellable_new ();
   g_mutex_lock (&self->mutex);
-  g_clear_pointer (&self->next, question_free);
+  forget_questions (self);
   self->next = question;
-  self->n_asked++;
-  if (self->current != NULL)
-    g_cancellable_cancel (self->current);
   g_cond_signal (&self->asked);
   g_mutex_unlock (&self->mutex);
 }
@@ -251,9 +266,7 @@ vgp_worker_free (VgpWorker *self)
   self->is_closed = TRUE;
   g_mutex_lock (&self->mutex);
   self->ends = TRUE;
-  g_clear_pointer (&self->next, question_free);
-  if (self->current != NULL)
-    g_cancellable_cancel (self->current);
+  forget_questions (self);
   g_cond_signal (&self->asked);
   g_mutex_unlock (&self->mutex);
   g_thread_join (self->thread);

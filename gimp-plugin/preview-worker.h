@@ -31,6 +31,9 @@ VgpWorker *vgp_worker_new (VgpEngine *engine, VgpAnswerFunc answered, gpointer u
  */
 void vgp_worker_ask (VgpWorker *self, VgpPicture *picture, VgpSettings *settings);
 
+/* Takes the newest question back. */
+void vgp_worker_cancel (VgpWorker *self);
+
 /* Whether a setting changes only what is made of an explanation, not the explanation. */
 gboolean vgp_worker_is_look (const char *name);
 

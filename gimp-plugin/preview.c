@@ -47,6 +47,8 @@ struct _VgpPreview
   gint64 asked_at; /* µs */
 };
 
+static const char *const preview_key = "vgp-preview";
+
 /* ---------------------------------------------------------------- painting */
 
 static GdkPixbuf *
@@ -91,7 +93,7 @@ static void
 repaint (VgpPreview *self)
 {
   if (self->paint_source == 0)
-    self->paint_source = g_idle_add (paint_now, self);
+    self->paint_source = g_idle_add_full (G_PRIORITY_HIGH_IDLE, paint_now, self, NULL);
 }
 
 /* ---------------------------------------------------------------- which map */
@@ -247,6 +249,8 @@ ask_now (gpointer data)
   self->ask_source = 0;
   if (picture == NULL)
     {
+      vgp_worker_cancel (self->worker);
+      end_progress (self);
       forget_answer (self);
       show_message (self, error->message);
       gtk_image_clear (GTK_IMAGE (self->image));
@@ -329,7 +333,7 @@ make_frame (VgpPreview *self)
   GtkWidget *frame = gtk_frame_new (NULL);
 
   self->image = gtk_image_new ();
-  gtk_widget_set_name (self->image, "preview");
+  gtk_widget_set_name (self->image, "picture");
   gtk_widget_set_size_request (self->image, EDGE, EDGE);
   gtk_frame_set_shadow_type (GTK_FRAME (frame), GTK_SHADOW_IN);
   gtk_container_add (GTK_CONTAINER (frame), self->image);
@@ -388,16 +392,25 @@ vgp_preview_new (VgpSettings *settings,
   self->read_data = read_data;
   self->map = SUMMARY;
   self->widget = vgp_box_new (GTK_ORIENTATION_VERTICAL, VGP_SPACE_ROW);
+  gtk_widget_set_name (self->widget, "preview");
   gtk_box_pack_start (GTK_BOX (self->widget), make_frame (self), FALSE, FALSE, 0);
   if (vgp_settings_get_procedure (settings) == VGP_HEATMAPS)
     gtk_box_pack_start (GTK_BOX (self->widget), make_map_row (self), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (self->widget), make_message_row (self), FALSE, FALSE, 0);
   self->worker = vgp_worker_new (engine, on_answer, self);
-  g_object_set_data_full (G_OBJECT (self->widget), "vgp-preview", self, preview_free);
+  g_object_set_data_full (G_OBJECT (self->widget), preview_key, self, preview_free);
   g_signal_connect (self->widget, "destroy", G_CALLBACK (on_destroy), self);
   g_signal_connect (settings, "changed", G_CALLBACK (on_setting_changed), self);
   ask_after (self, 0);
   return self;
+}
+
+gboolean
+vgp_preview_is_busy (GtkWidget *widget)
+{
+  const VgpPreview *self = g_object_get_data (G_OBJECT (widget), preview_key);
+
+  return self->ask_source != 0 || self->progress_source != 0 || self->paint_source != 0;
 }
 
 GtkWidget *

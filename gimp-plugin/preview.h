@@ -19,5 +19,8 @@ VgpPreview *vgp_preview_new (VgpSettings *settings,
 
 GtkWidget *vgp_preview_get_widget (VgpPreview *self);
 
+/* Of that widget: whether what it shows is not yet what the settings say. */
+gboolean vgp_preview_is_busy (GtkWidget *widget);
+
 void
 vgp_preview_set_explained_func (VgpPreview *self, VgpExplainedFunc explained, gpointer user_data);
