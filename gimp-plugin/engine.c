@@ -345,7 +345,8 @@ vgp_engine_explain (VgpEngine *self,
                     GCancellable *cancellable,
                     GError **error)
 {
-  VtrExplainFlags flags = wants_score (settings) ? VTR_EXPLAIN_SCORE : VTR_EXPLAIN_DEFAULT;
+  const VtrExplainFlags flags =
+      VTR_EXPLAIN_KEEP | (wants_score (settings) ? VTR_EXPLAIN_SCORE : VTR_EXPLAIN_DEFAULT);
   g_autoptr (GError) local_error = NULL;
 
   if (!open_session (self, settings, progress, progress_data, cancellable, error) ||
