@@ -277,7 +277,14 @@ join_contrast (VgpEngine *self, const char *target, const char *contrast, GError
   if (strcmp (contrast, "rest") == 0)
     return g_strconcat (a, "-rest", NULL);
   g_autofree char *b = parse_class (self, contrast, error);
-  return b != NULL ? g_strconcat (a, "-", b, NULL) : NULL;
+  if (b == NULL)
+    return NULL;
+  if (strcmp (a, b) != 0)
+    return g_strconcat (a, "-", b, NULL);
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               _ ("“%s” and “%s” are the same class: name two different ones."),
+               *target != '\0' ? target : "top1", contrast);
+  return NULL;
 }
 
 /* What the library's text for a target is: places are the canvas's here, the picture's there. */

@@ -61,7 +61,6 @@ test_method_params (void)
           g_assert_nonnull (field);
           g_assert_true (field->of_method);
           g_assert_true (vgp_settings_applies (settings, field));
-          g_assert_cmpstr (field->summary, ==, params[i]->summary);
         }
     }
 }
