@@ -245,9 +245,10 @@ add_channel (VgpHost *self, const VgpRect *rect, const float *values, const char
 {
   const int width = gimp_image_get_width (self->image);
   const int height = gimp_image_get_height (self->image);
-  g_autoptr (GeglColor) color = gegl_color_new ("red");
+  GeglColor *color = gegl_color_new ("red");
   GimpChannel *channel = gimp_channel_new (self->image, name, width, height, 50.0, color);
 
+  g_object_unref (color);
   gimp_image_insert_channel (self->image, channel, NULL, 0);
   /* A new channel has whatever memory held. */
   g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (GIMP_DRAWABLE (channel));
