@@ -207,7 +207,10 @@ update_likeliest (Content *self, VtrModel *model, VtrExplanation *explanation)
   else if (model != self->model)
     self->n_likeliest = 0;
   g_set_object (&self->model, model);
-  vgp_predictions_set (self->predictions, self->likeliest, self->n_likeliest);
+  if (vtr_model_get_n_classes (model) == 0)
+    vgp_predictions_set_note (self->predictions, _ ("The model has no classifier."));
+  else
+    vgp_predictions_set (self->predictions, self->likeliest, self->n_likeliest);
 }
 
 static void

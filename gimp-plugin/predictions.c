@@ -63,6 +63,15 @@ vgp_predictions_new (void (*chosen) (guint number, gpointer user_data), gpointer
 }
 
 void
+vgp_predictions_set_note (GtkWidget *widget, const char *note)
+{
+  const Predictions *self = g_object_get_data (G_OBJECT (widget), predictions_key);
+
+  vgp_predictions_set (widget, NULL, 0);
+  gtk_label_set_text (GTK_LABEL (self->labels[0]), note);
+}
+
+void
 vgp_predictions_set (GtkWidget *widget, const VgpPrediction *predictions, guint n_predictions)
 {
   const Predictions *self = g_object_get_data (G_OBJECT (widget), predictions_key);

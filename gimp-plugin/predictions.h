@@ -12,5 +12,8 @@
 GtkWidget *vgp_predictions_new (void (*chosen) (guint number, gpointer user_data),
                                 gpointer user_data);
 
-/* At most VGP_N_PREDICTIONS; with none it says that the model has no classes. */
+/* At most VGP_N_PREDICTIONS. */
 void vgp_predictions_set (GtkWidget *self, const VgpPrediction *predictions, guint n_predictions);
+
+/* Says @note, in place of any. */
+void vgp_predictions_set_note (GtkWidget *self, const char *note);

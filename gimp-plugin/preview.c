@@ -344,7 +344,7 @@ static GtkWidget *
 make_map_row (VgpPreview *self)
 {
   GtkWidget *row = vgp_box_new (GTK_ORIENTATION_HORIZONTAL, VGP_SPACE_LABEL);
-  GtkWidget *label = gtk_label_new_with_mnemonic (_ ("Map sho_wn"));
+  GtkWidget *label = gtk_label_new (_ ("Map shown"));
 
   self->maps = gtk_combo_box_text_new ();
   gtk_widget_set_name (self->maps, "map-shown");
@@ -352,7 +352,6 @@ make_map_row (VgpPreview *self)
   gtk_combo_box_text_append_text (GTK_COMBO_BOX_TEXT (self->maps), _ ("Summary"));
   gtk_combo_box_set_active (GTK_COMBO_BOX (self->maps), 0);
   gtk_widget_set_sensitive (self->maps, FALSE);
-  gtk_label_set_mnemonic_widget (GTK_LABEL (label), self->maps);
   g_signal_connect (self->maps, "changed", G_CALLBACK (on_map_chosen), self);
   gtk_box_pack_start (GTK_BOX (row), label, FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (row), self->maps, TRUE, TRUE, 0);

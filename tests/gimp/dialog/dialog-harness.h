@@ -29,7 +29,7 @@ GtkWidget *dialog_find (Dialog *self, const char *name);
 /* Whether it can be seen, that is, it and all it is in. */
 gboolean dialog_shows (Dialog *self, const char *name);
 
-/* The main loop until @met says so, 5 s at most. */
+/* The main loop until @met says so, 20 s at most. */
 void dialog_wait (gboolean (*met) (gpointer data), gpointer data);
 
 /* The main loop for a time. */
@@ -43,6 +43,10 @@ guint dialog_hash_pixels (Dialog *self);
 
 /* The sentence under the picture. */
 const char *dialog_get_message (Dialog *self);
+
+/* Of an entry, or of a combo box that has one. */
+const char *dialog_get_entry_text (GtkWidget *control);
+void dialog_set_entry_text (GtkWidget *control, const char *text);
 
 void dialog_set (Dialog *self, const char *name, const char *text);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Seconds. */
-#define PATIENCE 5
+#define PATIENCE 20
 
 /* ---------------------------------------------------------------- the engine, watched */
 
@@ -76,7 +76,7 @@ dialog_is_held (void)
 char *
 dialog_get_test_path (const char *name)
 {
-  return g_test_build_filename (G_TEST_DIST, "..", name, NULL);
+  return g_test_build_filename (G_TEST_DIST, name, NULL);
 }
 
 static VgpPicture *
@@ -251,4 +251,20 @@ dialog_set (Dialog *self, const char *name, const char *text)
 
   vgp_settings_set (self->settings, name, text, &error);
   g_assert_no_error (error);
+}
+
+const char *
+dialog_get_entry_text (GtkWidget *control)
+{
+  GtkWidget *entry = GTK_IS_ENTRY (control) ? control : gtk_bin_get_child (GTK_BIN (control));
+
+  return gtk_entry_get_text (GTK_ENTRY (entry));
+}
+
+void
+dialog_set_entry_text (GtkWidget *control, const char *text)
+{
+  GtkWidget *entry = GTK_IS_ENTRY (control) ? control : gtk_bin_get_child (GTK_BIN (control));
+
+  gtk_entry_set_text (GTK_ENTRY (entry), text);
 }
