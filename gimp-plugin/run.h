@@ -10,6 +10,9 @@
 
 #define VGP_MENU_PATH "<Image>/Filters/Attention"
 
+/* The namespace of help/LL/gimp-help.xml, which tells the page of each procedure. */
+#define VGP_HELP_DOMAIN "vitreous"
+
 /* What a host registers; texts are not translated. */
 typedef struct
 {
