@@ -481,10 +481,14 @@ static void
 query (void)
 {
   g_autofree char *locale = g_build_filename (plug_in_folder, "locale", NULL);
+  g_autofree char *help = g_build_filename (plug_in_folder, "help", NULL);
+  g_autofree char *help_uri = g_filename_to_uri (help, NULL, NULL);
   guint n_procedures;
   const VgpProcedureInfo *infos = vgp_procedures_get (&n_procedures);
 
   gimp_plugin_domain_register (GETTEXT_PACKAGE, locale);
+  if (help_uri != NULL)
+    gimp_plugin_help_register (VGP_HELP_DOMAIN, help_uri);
   for (guint i = 0; i < n_procedures; i++)
     install (&infos[i]);
 }

@@ -21,6 +21,9 @@ struct _VgpHost
   GimpLayer *group; /* what was added, or NULL */
 };
 
+/* Where the plug-in lies, with its catalogues, icons and help. */
+static char *plug_in_folder;
+
 /* ---------------------------------------------------------------- reading */
 
 gboolean
@@ -592,16 +595,19 @@ add_argument (GimpProcedure *procedure, const VgpField *field)
     }
 }
 
-/* An icon beside the program, where there is one. */
+/* What lies there with the program. */
+static GFile *
+find_beside (const char *folder, const char *name)
+{
+  return g_file_new_build_filename (plug_in_folder, folder, name, NULL);
+}
+
 static void
 set_icon (GimpProcedure *procedure, const VgpProcedureInfo *info)
 {
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *folder = program != NULL ? g_path_get_dirname (program) : NULL;
-  g_autoptr (GFile) icon =
-      folder != NULL ? g_file_new_build_filename (folder, "icons", info->icon, NULL) : NULL;
+  g_autoptr (GFile) icon = find_beside ("icons", info->icon);
 
-  if (icon != NULL && g_file_query_exists (icon, NULL))
+  if (g_file_query_exists (icon, NULL))
     gimp_procedure_set_icon_file (procedure, icon);
 }
 
@@ -637,9 +643,10 @@ query_procedures (GimpPlugIn *plug_in)
 {
   guint n_procedures;
   const VgpProcedureInfo *infos = vgp_procedures_get (&n_procedures);
+  g_autoptr (GFile) help = find_beside ("help", NULL);
   GList *names = NULL;
 
-  (void) plug_in;
+  gimp_plug_in_set_help_domain (plug_in, VGP_HELP_DOMAIN, help);
   for (guint i = 0; i < n_procedures; i++)
     names = g_list_append (names, g_strdup (infos[i].name));
   return names;
@@ -660,4 +667,9 @@ vgp_plug_in_init (VgpPlugIn *self)
   (void) self;
 }
 
-GIMP_MAIN (vgp_plug_in_get_type ())
+int
+main (int argc, char **argv)
+{
+  plug_in_folder = g_path_get_dirname (argv[0]);
+  return gimp_main (vgp_plug_in_get_type (), argc, argv);
+}

@@ -14,7 +14,6 @@ static const VgpProcedureInfo procedures[] = {
     .summary = N_ ("Show where a Vision Transformer looks, as layers"),
     .help = N_ ("Runs a Vision Transformer on the layer and adds a group of heatmaps: the attention "
                 "of its layers and heads, or what speaks for one class rather than another."),
-    .help_page = "heatmaps.html",
     .icon = "vitreous-heatmaps.svg",
     .fields = VGP_HEATMAPS,
     .returns_group = TRUE },
@@ -23,7 +22,6 @@ static const VgpProcedureInfo procedures[] = {
     .summary = N_ ("Select what a Vision Transformer looks at"),
     .help = N_ ("Runs a Vision Transformer on the layer and makes a selection, a channel or a layer "
                 "mask of the pixels that hold its attention."),
-    .help_page = "select.html",
     .icon = "vitreous-select.svg",
     .fields = VGP_SELECT },
   { .name = VGP_REDO_NAME,
@@ -31,7 +29,6 @@ static const VgpProcedureInfo procedures[] = {
     .summary = N_ ("Make heatmaps again, beginning with the settings of those there are"),
     .help = N_ ("Opens the dialog of Heatmaps with the settings that the chosen group of heatmaps "
                 "was made with, for the same layer of the picture, and adds another group."),
-    .help_page = "heatmaps.html",
     .icon = "vitreous-redo.svg",
     .fields = VGP_HEATMAPS,
     .returns_group = TRUE },

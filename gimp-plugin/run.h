@@ -20,7 +20,6 @@ typedef struct
   const char *menu_label;
   const char *summary;
   const char *help; /* what it does at length */
-  const char *help_page; /* a file's name in the folder help */
   const char *icon; /* a file's name in the folder icons */
   VgpProcedures fields;
   gboolean returns_group; /* or nothing */
