@@ -625,7 +625,7 @@ create_procedure (GimpPlugIn *plug_in, const char *name)
   gimp_procedure_set_image_types (procedure, "*");
   gimp_procedure_set_sensitivity_mask (procedure, GIMP_PROCEDURE_SENSITIVE_DRAWABLE);
   gimp_procedure_set_menu_label (procedure, _ (info->menu_label));
-  gimp_procedure_add_menu_path (procedure, VGP_MENU_PATH);
+  gimp_procedure_add_menu_path (procedure, _ (VGP_MENU_PATH));
   gimp_procedure_set_documentation (procedure, _ (info->summary), _ (info->help), name);
   gimp_procedure_set_attribution (procedure, "Vitreous", "Vitreous", "2026");
   set_icon (procedure, info);

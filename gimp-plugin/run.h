@@ -8,7 +8,8 @@
 #define VGP_SELECT_NAME "plug-in-vitreous-select"
 #define VGP_REDO_NAME "plug-in-vitreous-redo"
 
-#define VGP_MENU_PATH "<Image>/Filters/Attention"
+/* Not translated.  Translations change the last part alone: GIMP itself translates the others. */
+#define VGP_MENU_PATH N_ ("<Image>/Filters/Attention")
 
 /* The namespace of help/LL/gimp-help.xml, which tells the page of each procedure. */
 #define VGP_HELP_DOMAIN "vitreous"

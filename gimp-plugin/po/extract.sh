@@ -9,4 +9,4 @@ set -eu
 cd "$(dirname "$0")/../.."
 xgettext --from-code=UTF-8 --language=C --keyword=_ --keyword=N_ --add-comments=TRANSLATORS \
   --add-location=file --sort-by-file --package-name=Vitreous --output=- \
-  core/explain/*.c gimp-plugin/*.c
+  core/explain/*.c gimp-plugin/*.[ch]

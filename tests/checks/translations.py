@@ -36,6 +36,8 @@ def label_complaints(msgid, msgstr, language):
     """Of labels: what of them belongs to the menu stays; Chinese has no letters to underline."""
     if msgid.endswith("...") and not msgstr.endswith("..."):
         yield f"“{msgstr}” does not end in ... as “{msgid}” does."
+    if msgid.startswith("<") and msgid.rpartition("/")[0] != msgstr.rpartition("/")[0]:
+        yield f"“{msgstr}” is no place in the menu that “{msgid}” is in."
     bare = msgstr[:-3] if msgstr.endswith("...") else msgstr
     if language.startswith("zh") and "_" in msgid and bare[-4:-2] + bare[-1:] != "(_)":
         yield f"“{msgstr}” does not end in (_X), so “{msgid}” has no letter to press."
