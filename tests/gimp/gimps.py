@@ -39,6 +39,8 @@ class Gimp:
         self.home.mkdir()
         self.make_profile()
         self.n_sessions = 0
+        self.answers = self.folder / 'answers'
+        self.answers.mkdir()
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -64,17 +66,15 @@ class Gimp:
 
     # ------------------------------------------------------------ scripts
 
-    def call(self, procedure, image, drawable, mode='RUN-NONINTERACTIVE', **fields):
+    def call(self, procedure, image, drawable, run_mode='RUN-NONINTERACTIVE', **fields):
         """Scheme that calls plug-in-vitreous-PROCEDURE; fields as in the settings, _ for -."""
         fields = {'model': self.inside(self.folder / 'model'), 'device': 'cpu', **fields}
-        return self.write_call(f'plug-in-vitreous-{procedure}', image, drawable, mode,
+        return self.write_call(f'plug-in-vitreous-{procedure}', image, drawable, run_mode,
                                {k.replace('_', '-'): v for k, v in fields.items() if v is not None})
 
     def write_script(self, steps):
         """steps: {name: Scheme expression}"""
         self.n_sessions += 1
-        self.answers = self.folder / f'answers-{self.n_sessions}'
-        self.answers.mkdir()
         script = (HERE / self.prelude).read_text() + (HERE / 'prelude.scm').read_text()
         script = script.replace('@ANSWERS@', self.inside(self.answers))
         script = script.replace('@FOLDER@', self.inside(self.folder))
@@ -85,10 +85,9 @@ class Gimp:
         return f'(load "{self.inside(path)}")'
 
     def run(self, steps, env={}, timeout=TIMEOUT):
-        """Runs a script without a window; its answers."""
+        """Runs a script without a window."""
         process = self.start(self.console + self.batch(self.write_script(steps)), env)
         self.finish(process, timeout)
-        return Answers(self.answers, self.log)
 
     def start(self, command, env={}):
         """Its own process group, so that plug-ins end with it."""
@@ -110,6 +109,27 @@ class Gimp:
                 pass
             process.wait()
 
+    # ------------------------------------------------------------ answers
+
+    def logs(self):
+        return ''.join(path.read_text(errors='replace') for path in
+                       sorted(self.folder.glob('log-*.txt')))
+
+    def answer(self, name):
+        path = self.answers / name
+        if not path.exists():
+            raise AssertionError(f'No script came as far as “{name}”:\n{self.logs()[-4000:]}')
+        return parse(path.read_text())
+
+    def result(self, name):
+        """What the step returned; it must not have failed."""
+        worked, value = self.answer(name)
+        if not worked:
+            raise AssertionError(f'“{name}” failed: {value}')
+        return value
+
+    # ------------------------------------------------------------ processes
+
     def base_environment(self):
         return {
             'PATH': '/usr/bin:/bin', 'HOME': self.inside(self.home), 'LC_ALL': 'C.UTF-8',
@@ -127,6 +147,9 @@ class Gimp2(Gimp):
     """The system's; the plug-in is the one in the build folder."""
 
     version = '2.10'
+    # Integers of 8, 16, 32 bits, half, float and double; linear or with sRGB's curve.
+    precisions = [100, 200, 250, 300, 350, 500, 550, 600, 650, 700, 750]
+    grey_precisions = [100, 150, 250, 600, 650]
     prelude = 'prelude2.scm'
     profile_variable = 'GIMP2_DIRECTORY'
     plug_ins = ['script-fu', 'file-png']
@@ -180,6 +203,9 @@ class Gimp3(Gimp):
     """That of the Debian 13 folder, where Vitreous is installed."""
 
     version = '3.0'
+    # As in 2.10, and what is perceptual rather than nonlinear.
+    precisions = Gimp2.precisions + [175, 275, 675]
+    grey_precisions = Gimp2.grey_precisions + [675]
     prelude = 'prelude3.scm'
     profile_variable = 'GIMP3_DIRECTORY'
     plug_ins = ['script-fu', 'file-png', 'file-openraster']
@@ -242,34 +268,6 @@ def quote(text):
 
 
 # ---------------------------------------------------------------- answers
-
-class Answers:
-    """What the steps of a script returned."""
-
-    def __init__(self, folder, log):
-        self.folder, self.log = folder, log
-
-    def read(self, name):
-        path = self.folder / name
-        if not path.exists():
-            tail = self.log.read_text(errors='replace')[-3000:]
-            raise AssertionError(f'The script did not come as far as “{name}”:\n{tail}')
-        return parse(path.read_text())
-
-    def result(self, name):
-        """What the step returned; it must not have failed."""
-        worked, value = self.read(name)
-        if not worked:
-            raise AssertionError(f'“{name}” failed: {value}')
-        return value
-
-    def failure(self, name):
-        """The sentence with which it failed; it must have."""
-        worked, value = self.read(name)
-        if worked:
-            raise AssertionError(f'“{name}” did not fail, it returned {value}')
-        return ' '.join(str(v) for v in value)
-
 
 TOKEN = re.compile(r'\s*(?:#?(\()|(\))|"((?:[^"\\]|\\.)*)"|([^\s()"]+))', re.DOTALL)
 ATOMS = {'#t': True, '#f': False}

@@ -28,6 +28,14 @@ class Picture:
         return Picture(width, height, self.n_channels, values)
 
 
+def with_alpha(picture):
+    """One that hides nothing as one that could."""
+    if picture.n_channels == 4:
+        return picture
+    colours = [picture.channel(i) for i in range(3)] + [[1.0] * (picture.width * picture.height)]
+    return Picture(picture.width, picture.height, 4, [v for pixel in zip(*colours) for v in pixel])
+
+
 def parse_png(data):
     assert data[:8] == b'\x89PNG\r\n\x1a\n', 'no PNG'
     place, packed = 8, b''

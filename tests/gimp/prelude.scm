@@ -1,5 +1,8 @@
 ; What all scripts use, after prelude2.scm or prelude3.scm.
 
+; The image of scripts that go on from step to step.
+(define image #f)
+
 (define last-error '())
 (define *error-hook* (lambda message (set! last-error message) (apply throw message)))
 
@@ -17,12 +20,10 @@
 
 (define (dirty? image) (true? (one (gimp-image-is-dirty image))))
 
-; Whether an image is as the step before left it: tried, and whether GIMP knows of a change.
+; What a call that is to fail answers, and whether GIMP knows of a change.
 (define (failing image thunk)
   (let ((answer (catch (list #f last-error) (list #t (thunk)))))
     (list answer (dirty? image))))
 
-; Waits for a file, while windows are being used; what it holds is of no concern.
-(define (wait-for name)
-  (if (not (file-exists? (path name)))
-      (begin (one (gimp-image-get-width-of-any)) (wait-for name))))
+; Lets windows be used until the test writes to the pipe of that name.
+(define (wait-for name) (close-input-port (open-input-file (path name))))

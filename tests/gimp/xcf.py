@@ -80,6 +80,7 @@ class Image:
     base_type: int
     precision: int
     parasites: dict
+    colormap: list  # [(red, green, blue)], 0..1; empty unless indexed
     layers: list
     channels: list
     selection: Item = None
@@ -153,7 +154,8 @@ class Reader:
         properties = self.properties()
         self.compression = properties[COMPRESSION][0]
         layers, channels = self.pointers(), self.pointers()
-        image = Image(width, height, base_type, self.precision, parasites(properties), [], [])
+        image = Image(width, height, base_type, self.precision, parasites(properties),
+                      colormap(properties), [], [])
         for pointer in layers:
             self.place = pointer
             self.put_layer(image, self.layer())
@@ -267,6 +269,11 @@ def parasites(properties):
         found[name] = data[place + 8:place + 8 + size]
         place += 8 + size
     return found
+
+
+def colormap(properties):
+    numbers = [byte / 255 for byte in properties.get(COLORMAP, bytes(4))[4:]]
+    return list(zip(numbers[0::3], numbers[1::3], numbers[2::3]))
 
 
 def read(path):
