@@ -526,7 +526,8 @@ run_host (VgpHost *host,
   gimp_progress_init (_ (info->summary));
   const VgpOutcome outcome = vgp_run (info, host, settings, mode == GIMP_RUN_INTERACTIVE, error);
   gimp_progress_end ();
-  if (outcome == VGP_OUTCOME_DONE)
+  /* What a script chose is not what the user chose; GIMP 3 sees it so, too. */
+  if (outcome == VGP_OUTCOME_DONE && mode != GIMP_RUN_NONINTERACTIVE)
     save_last (info->name, settings);
   if (mode != GIMP_RUN_NONINTERACTIVE)
     gimp_displays_flush ();
