@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 
 HERE = pathlib.Path(__file__).parent
-TIMEOUT = 240  # seconds for a whole session, on a busy machine
+TIMEOUT = 600  # seconds for a whole session, on a busy machine
 DATA = ['gradient', 'brush', 'pattern', 'palette', 'dynamics', 'tool-preset']
 
 
