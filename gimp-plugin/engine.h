@@ -45,4 +45,5 @@ typedef struct
 } VgpPrediction;
 
 /* The likeliest classes, likeliest first, at most @n_max; how many there are. */
-guint vgp_engine_predict (const VtrExplanation *explanation, VgpPrediction *predictions, guint n_max);
+guint
+vgp_engine_predict (const VtrExplanation *explanation, VgpPrediction *predictions, guint n_max);

@@ -40,12 +40,13 @@ typedef enum
 
 typedef struct
 {
-  const char *name;  /* "start-layer" */
-  const char *label; /* "_Start layer"; not translated */
+  const char *name;    /* "start-layer" */
+  const char *label;   /* "_Start layer"; not translated */
   const char *summary; /* a sentence; not translated */
   const char *default_text;
-  const char *const *choices;       /* their names; NULL-terminated, or NULL */
-  const char *const *choice_labels; /* not translated; in the order of choices, NULL for the names */
+  const char *const *choices; /* their names; NULL-terminated, or NULL */
+  const char *const
+      *choice_labels; /* not translated; in the order of choices, NULL for the names */
   double min;
   double max;
   guint n_digits;

@@ -88,8 +88,8 @@ find_parasite (gint32 item)
 
       if (parasite != NULL)
         {
-          char *text = g_strndup (gimp_parasite_data (parasite),
-                                  (gsize) gimp_parasite_data_size (parasite));
+          char *text =
+              g_strndup (gimp_parasite_data (parasite), (gsize) gimp_parasite_data_size (parasite));
 
           gimp_parasite_free (parasite);
           return text;
@@ -381,10 +381,10 @@ vgp_host_run_dialog (VgpHost *self,
   gimp_ui_init (BINARY, FALSE);
 
   const gboolean selects = vgp_settings_get_procedure (settings) == VGP_SELECT;
-  GtkWidget *dialog = gimp_dialog_new (
-      title, BINARY, NULL, 0, gimp_standard_help_func, selects ? VGP_SELECT_NAME : VGP_HEATMAPS_NAME,
-      _ ("_Reset"), RESPONSE_RESET, _ ("_Cancel"), GTK_RESPONSE_CANCEL, _ ("_OK"), GTK_RESPONSE_OK,
-      NULL);
+  GtkWidget *dialog =
+      gimp_dialog_new (title, BINARY, NULL, 0, gimp_standard_help_func,
+                       selects ? VGP_SELECT_NAME : VGP_HEATMAPS_NAME, _ ("_Reset"), RESPONSE_RESET,
+                       _ ("_Cancel"), GTK_RESPONSE_CANCEL, _ ("_OK"), GTK_RESPONSE_OK, NULL);
   GtkWidget *content = make_content (user_data);
 
   g_signal_connect (dialog, "response", G_CALLBACK (on_response), settings);
@@ -443,7 +443,8 @@ enum
 
 static const GimpParamDef args[N_ARGS] = {
   { GIMP_PDB_INT32, (char *) "run-mode",
-    (char *) "The run mode { RUN-INTERACTIVE (0), RUN-NONINTERACTIVE (1), RUN-WITH-LAST-VALS (2) }" },
+    (char *) "The run mode { RUN-INTERACTIVE (0), RUN-NONINTERACTIVE (1), RUN-WITH-LAST-VALS (2) "
+             "}" },
   { GIMP_PDB_IMAGE, (char *) "image", (char *) "The image" },
   { GIMP_PDB_DRAWABLE, (char *) "drawable", (char *) "What to explain" },
   { GIMP_PDB_STRING, (char *) "settings",
@@ -536,11 +537,7 @@ run_host (VgpHost *host,
 
 /* What is returned lives until the next call. */
 static void
-run (const char *name,
-     int n_params,
-     const GimpParam *params,
-     int *n_values,
-     GimpParam **values)
+run (const char *name, int n_params, const GimpParam *params, int *n_values, GimpParam **values)
 {
   static GimpParam result[2];
   static char *message;

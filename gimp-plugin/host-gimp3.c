@@ -4,6 +4,7 @@
 #include "i18n.h"
 #include "mask.h"
 #include "pixels.h"
+#include "properties.h"
 #include "run.h"
 
 #include <libgimp/gimp.h>
@@ -140,10 +141,10 @@ static const struct
   const char *name;
   GimpLayerMode mode;
 } modes[] = {
-  { "normal", GIMP_LAYER_MODE_NORMAL },         { "screen", GIMP_LAYER_MODE_SCREEN },
-  { "multiply", GIMP_LAYER_MODE_MULTIPLY },     { "overlay", GIMP_LAYER_MODE_OVERLAY },
-  { "soft-light", GIMP_LAYER_MODE_SOFTLIGHT },  { "hard-light", GIMP_LAYER_MODE_HARDLIGHT },
-  { "addition", GIMP_LAYER_MODE_ADDITION },     { "lighten", GIMP_LAYER_MODE_LIGHTEN_ONLY },
+  { "normal", GIMP_LAYER_MODE_NORMAL },        { "screen", GIMP_LAYER_MODE_SCREEN },
+  { "multiply", GIMP_LAYER_MODE_MULTIPLY },    { "overlay", GIMP_LAYER_MODE_OVERLAY },
+  { "soft-light", GIMP_LAYER_MODE_SOFTLIGHT }, { "hard-light", GIMP_LAYER_MODE_HARDLIGHT },
+  { "addition", GIMP_LAYER_MODE_ADDITION },    { "lighten", GIMP_LAYER_MODE_LIGHTEN_ONLY },
   { "darken", GIMP_LAYER_MODE_DARKEN_ONLY },
 };
 
@@ -359,90 +360,7 @@ vgp_host_apply_mask (VgpHost *self,
   return ok;
 }
 
-/* ---------------------------------------------------------------- settings and configuration */
-
-static void
-read_property (GimpProcedureConfig *config, const VgpField *field, VgpSettings *settings)
-{
-  g_autofree char *text = NULL;
-  char number[G_ASCII_DTOSTR_BUF_SIZE];
-  gboolean is_on;
-  double value;
-
-  switch (field->kind)
-    {
-    case VGP_FIELD_NUMBER:
-      g_object_get (config, field->name, &value, NULL);
-      text = g_strdup (g_ascii_formatd (number, sizeof number, "%.10g", value));
-      break;
-    case VGP_FIELD_SWITCH:
-      g_object_get (config, field->name, &is_on, NULL);
-      text = g_strdup (is_on ? "yes" : "no");
-      break;
-    default:
-      g_object_get (config, field->name, &text, NULL);
-      break;
-    }
-  /* GIMP keeps to the choices and ranges that it was told. */
-  vgp_settings_set (settings, field->name, text != NULL ? text : "", NULL);
-}
-
-static void
-read_config (GimpProcedureConfig *config, VgpSettings *settings)
-{
-  guint n_fields;
-  const VgpField *fields = vgp_fields_get (&n_fields);
-
-  for (guint i = 0; i < n_fields; i++)
-    if (vgp_settings_has (settings, fields[i].name))
-      read_property (config, &fields[i], settings);
-}
-
-static void
-write_property (VgpSettings *settings, const char *name, GimpProcedureConfig *config)
-{
-  const VgpField *field = vgp_fields_find (name);
-
-  switch (field->kind)
-    {
-    case VGP_FIELD_NUMBER:
-      g_object_set (config, name, vgp_settings_get_number (settings, name), NULL);
-      break;
-    case VGP_FIELD_SWITCH:
-      g_object_set (config, name, vgp_settings_get_switch (settings, name), NULL);
-      break;
-    default:
-      g_object_set (config, name, vgp_settings_get (settings, name), NULL);
-      break;
-    }
-}
-
-static void
-write_config (VgpSettings *settings, GimpProcedureConfig *config)
-{
-  guint n_fields;
-  const VgpField *fields = vgp_fields_get (&n_fields);
-
-  for (guint i = 0; i < n_fields; i++)
-    if (vgp_settings_has (settings, fields[i].name))
-      write_property (settings, fields[i].name, config);
-}
-
-static void
-on_settings_changed (VgpSettings *settings, const char *name, gpointer user_data)
-{
-  write_property (settings, name, user_data);
-}
-
-/* Reset and Load of GIMP's dialog come this way. */
-static void
-on_config_changed (GimpProcedureConfig *config, GParamSpec *spec, gpointer user_data)
-{
-  VgpSettings *settings = user_data;
-
-  if (vgp_settings_has (settings, spec->name))
-    read_property (config, vgp_fields_find (spec->name), settings);
-}
+/* ---------------------------------------------------------------- asking and telling */
 
 gboolean
 vgp_host_run_dialog (VgpHost *self,
@@ -452,21 +370,17 @@ vgp_host_run_dialog (VgpHost *self,
                      gpointer user_data)
 {
   gimp_ui_init (BINARY);
-  write_config (settings, self->config);
 
   GtkWidget *dialog = gimp_procedure_dialog_new (self->procedure, self->config, title);
   GtkWidget *content = make_content (user_data);
-  const gulong to_config =
-      g_signal_connect (settings, "changed", G_CALLBACK (on_settings_changed), self->config);
-  const gulong to_settings =
-      g_signal_connect (self->config, "notify", G_CALLBACK (on_config_changed), settings);
 
+  /* Reset and Load of GIMP's dialog change the configuration. */
+  vgp_properties_follow (settings, G_OBJECT (self->config));
   gtk_box_pack_start (GTK_BOX (gtk_dialog_get_content_area (GTK_DIALOG (dialog))), content, TRUE,
                       TRUE, 0);
   gtk_widget_show (content);
   const gboolean ok = gimp_procedure_dialog_run (GIMP_PROCEDURE_DIALOG (dialog));
-  g_signal_handler_disconnect (settings, to_config);
-  g_signal_handler_disconnect (self->config, to_settings);
+  vgp_properties_unfollow (settings, G_OBJECT (self->config));
   gtk_widget_destroy (dialog);
   return ok;
 }
@@ -501,10 +415,9 @@ run_host (VgpHost *host, const char *name, GimpRunMode mode, GError **error)
   g_autoptr (VgpSettings) settings = vgp_settings_new (info->fields);
 
   gegl_init (NULL, NULL);
-  read_config (host->config, settings);
+  vgp_properties_read (settings, G_OBJECT (host->config));
   gimp_progress_init (_ (info->summary));
-  const VgpOutcome outcome =
-      vgp_run (info, host, settings, mode == GIMP_RUN_INTERACTIVE, error);
+  const VgpOutcome outcome = vgp_run (info, host, settings, mode == GIMP_RUN_INTERACTIVE, error);
   gimp_progress_end ();
   if (mode != GIMP_RUN_NONINTERACTIVE)
     gimp_displays_flush ();
@@ -534,8 +447,9 @@ run_procedure (GimpProcedure *procedure,
   (void) run_data;
   if (drawables == NULL || drawables[0] == NULL || drawables[1] != NULL)
     {
-      g_set_error (&error, GIMP_PLUG_IN_ERROR, 0, _ ("Choose one layer; more or none cannot be "
-                                                     "explained at once."));
+      g_set_error (&error, GIMP_PLUG_IN_ERROR, 0,
+                   _ ("Choose one layer; more or none cannot be "
+                      "explained at once."));
       return gimp_procedure_new_return_values (procedure, GIMP_PDB_CALLING_ERROR,
                                                g_steal_pointer (&error));
     }

@@ -19,8 +19,7 @@ typedef struct _VgpHost VgpHost;
 
 /* The drawable's place on the canvas, all of it or what the selection's bounds leave of it.  Fails
  * where nothing is left, or nothing is selected. */
-gboolean
-vgp_host_get_rect (VgpHost *self, gboolean selection_only, VgpRect *rect, GError **error);
+gboolean vgp_host_get_rect (VgpHost *self, gboolean selection_only, VgpRect *rect, GError **error);
 
 /* The drawable's pixels in @rect, brought to sRGB by its profile, and the selection there. */
 VgpPicture *vgp_host_read_picture (VgpHost *self, const VgpRect *rect, GError **error);
@@ -41,10 +40,8 @@ void vgp_host_set_no_selection_error (GError **error);
 
 /* The group above the drawable, with @parasite.  An image of another type becomes RGB in the same
  * step where colours need it.  Where it fails the image is as it was. */
-gboolean vgp_host_add_layers (VgpHost *self,
-                              const VgpLayers *layers,
-                              const char *parasite,
-                              GError **error);
+gboolean
+vgp_host_add_layers (VgpHost *self, const VgpLayers *layers, const char *parasite, GError **error);
 
 /* @values [height][width] of @rect, 0..1.  @result: "selection", "channel" or "layer-mask";
  * @operation: "replace", "add", "subtract" or "intersect". */
@@ -62,8 +59,8 @@ typedef struct _GtkWidget GtkWidget;
 
 /*
  * Shows a dialog with Reset, Cancel and OK around the widget that @make_content makes, once there
- * is a GTK to make it with.  Reset, and whatever else GIMP's own dialog offers to change all values,
- * sets @settings.
+ * is a GTK to make it with.  Reset, and whatever else GIMP's own dialog offers to change all
+ * values, sets @settings.
  *
  * Returns: whether it was left by OK
  */

@@ -214,8 +214,8 @@ static void *
 render_colors (const VgpLayers *self, const VtrMap *map, GError **error)
 {
   const gsize n_pixels = (gsize) self->rect.width * self->rect.height;
-  g_autoptr (VtrImage) image = vtr_map_colorize (
-      map, vtr_explanation_get_input (self->explanation), self->colormap, error);
+  g_autoptr (VtrImage) image =
+      vtr_map_colorize (map, vtr_explanation_get_input (self->explanation), self->colormap, error);
   g_autofree float *shares = NULL;
   guint8 *rgba;
 

@@ -32,9 +32,8 @@ typedef struct
   VgpLayer *layers; /* from the top */
 } VgpLayers;
 
-VgpLayers *vgp_layers_new (VtrExplanation *explanation,
-                           const VgpPicture *picture,
-                           VgpSettings *settings);
+VgpLayers *
+vgp_layers_new (VtrExplanation *explanation, const VgpPicture *picture, VgpSettings *settings);
 void vgp_layers_free (VgpLayers *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VgpLayers, vgp_layers_free)
 

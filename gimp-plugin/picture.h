@@ -35,8 +35,8 @@ char *vgp_picture_move_places (const VgpPicture *self, const char *text);
 
 /* The text of the parameter “query” for what the settings say: "middle" is the patch under the
  * middle of the selection, "selection" the mean of the patches that are selected by half or more,
- * or else of the one selected most; places are moved; anything else stays as it is.  Fails where nothing is selected
- * for one of them.  Transfer full. */
+ * or else of the one selected most; places are moved; anything else stays as it is.  Fails where
+ * nothing is selected for one of them.  Transfer full. */
 char *vgp_picture_make_query (const VgpPicture *self,
                               const char *text,
                               const VtrInput *input,

@@ -43,7 +43,7 @@ float *
 vgp_pixels_read_mask (GeglBuffer *buffer, const VgpRect *rect, GError **error)
 {
   const GeglRectangle area = to_gegl (rect);
-  float *values = g_try_new (float, (gsize) rect->width *rect->height);
+  float *values = g_try_new (float, (gsize) rect->width * rect->height);
 
   if (values == NULL)
     set_memory_error (error, rect);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #pragma once
 
-/* Between GEGL's buffers, which both GIMPs have, and ours.  babl converts: the buffers' formats have
- * the image's profile as their space, whatever their type and precision. */
+/* Between GEGL's buffers, which both GIMPs have, and ours.  babl converts: the buffers' formats
+ * have the image's profile as their space, whatever their type and precision. */
 #include "layers.h"
 
 #include <gegl.h>

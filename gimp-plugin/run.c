@@ -12,16 +12,18 @@ static const VgpProcedureInfo procedures[] = {
   { .name = VGP_HEATMAPS_NAME,
     .menu_label = N_ ("_Heatmaps..."),
     .summary = N_ ("Show where a Vision Transformer looks, as layers"),
-    .help = N_ ("Runs a Vision Transformer on the layer and adds a group of heatmaps: the attention "
-                "of its layers and heads, or what speaks for one class rather than another."),
+    .help =
+        N_ ("Runs a Vision Transformer on the layer and adds a group of heatmaps: the attention "
+            "of its layers and heads, or what speaks for one class rather than another."),
     .icon = "vitreous-heatmaps.svg",
     .fields = VGP_HEATMAPS,
     .returns_group = TRUE },
   { .name = VGP_SELECT_NAME,
     .menu_label = N_ ("_Select by Attention..."),
     .summary = N_ ("Select what a Vision Transformer looks at"),
-    .help = N_ ("Runs a Vision Transformer on the layer and makes a selection, a channel or a layer "
-                "mask of the pixels that hold its attention."),
+    .help =
+        N_ ("Runs a Vision Transformer on the layer and makes a selection, a channel or a layer "
+            "mask of the pixels that hold its attention."),
     .icon = "vitreous-select.svg",
     .fields = VGP_SELECT },
   { .name = VGP_REDO_NAME,
@@ -107,7 +109,8 @@ void
 vgp_host_set_no_selection_error (GError **error)
 {
   g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-               _ ("Nothing of the layer is selected: select a part of it, or leave “selection-only” "
+               _ ("Nothing of the layer is selected: select a part of it, or leave "
+                  "“selection-only” "
                   "off."));
 }
 
@@ -176,8 +179,8 @@ compute_and_add (Call *call, GError **error)
 
   if (picture == NULL)
     return FALSE;
-  explanation = vgp_engine_explain (call->engine, picture, call->settings, show_progress, call,
-                                    NULL, error);
+  explanation =
+      vgp_engine_explain (call->engine, picture, call->settings, show_progress, call, NULL, error);
   if (explanation == NULL)
     return FALSE;
   return vgp_settings_get_procedure (call->settings) == VGP_SELECT

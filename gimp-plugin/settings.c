@@ -27,8 +27,9 @@ static void
 vgp_settings_class_init (VgpSettingsClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = vgp_settings_finalize;
-  changed_signal = g_signal_new ("changed", VGP_TYPE_SETTINGS, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED,
-                                 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  changed_signal =
+      g_signal_new ("changed", VGP_TYPE_SETTINGS, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0, NULL,
+                    NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void
@@ -103,8 +104,8 @@ check_number (const VgpField *field, const char *text, GError **error)
   if (end != text && *end == '\0' && number >= field->min && number <= field->max)
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-               _ ("“%s” cannot be %s: it is a number from %g to %g."), field->name, text, field->min,
-               field->max);
+               _ ("“%s” cannot be %s: it is a number from %g to %g."), field->name, text,
+               field->min, field->max);
   return FALSE;
 }
 
