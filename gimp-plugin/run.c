@@ -6,6 +6,7 @@
 #include "mask.h"
 
 #include <json-glib/json-glib.h>
+#include <signal.h>
 #include <string.h>
 
 static const VgpProcedureInfo procedures[] = {
@@ -197,6 +198,20 @@ make_title (const VgpProcedureInfo *procedure)
   return g_regex_replace_literal (marks, _ (procedure->menu_label), -1, 0, "", 0, NULL);
 }
 
+/*
+ * Lets a crash end the program at once, which GIMP sees and tells.  libgimp's handlers end it by
+ * exit (): with a driver that crashed inside the Vulkan loader the loader waits there for its own
+ * lock, and GIMP for the plug-in.
+ */
+static void
+die_of_crashes (void)
+{
+  static const int signals[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV };
+
+  for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
+    signal (signals[i], SIG_DFL);
+}
+
 VgpOutcome
 vgp_run (const VgpProcedureInfo *procedure,
          VgpHost *host,
@@ -208,6 +223,7 @@ vgp_run (const VgpProcedureInfo *procedure,
   g_autofree char *title = make_title (procedure);
   Call call = { host, settings, engine };
 
+  die_of_crashes ();
   if (strcmp (procedure->name, VGP_REDO_NAME) == 0 && !begin_again (host, settings, error))
     return VGP_OUTCOME_FAILED;
   if (interactive && !vgp_host_run_dialog (host, title, settings, make_content, &call))
