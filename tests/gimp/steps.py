@@ -52,6 +52,9 @@ def steps_of_layers(gimp):
                                 (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 40 10 50 55)
                                 {heatmaps(selection_only='yes')}
                                 (save image "selection-only.xcf"))''',
+        # A place of the canvas is one of the layer, as far as it is moved.
+        'query-place': f'''(let* ((image {on_canvas('RGB')}) (layer (active image)))
+                             {heatmaps(query='100,70')} (save image "query-place.xcf"))''',
         'query-middle': f'''(let* ((image (open-image "landscape.png")) (layer (active image)))
                               (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 50 30 20 16)
                               {heatmaps(query='middle')} (save image "query-middle.xcf"))''',

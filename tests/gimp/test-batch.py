@@ -172,6 +172,11 @@ class Layers(Batch):
         layer, = self.group(self.xcf('query-middle')).children
         self.assert_colours(layer, list(expected.maps.values())[0])
 
+    def test_query_at_a_place_of_the_canvas(self):
+        expected = reference.explain(GOLDEN / 'pictures/landscape.png', '--query', '70,50')
+        layer, = self.group(self.xcf('query-place')).children
+        self.assert_colours(layer, list(expected.maps.values())[0])
+
     def test_query_of_all_that_is_selected(self):
         mean = reference.explain(GOLDEN / 'pictures/landscape.png', '--query', 'mean')
         layer, = self.group(self.xcf('query-selection')).children
@@ -438,6 +443,11 @@ class Failures(Batch):
         layer, = self.group(self.xcf('after-driver')).children
         expected = reference.explain(GOLDEN / 'pictures/landscape.png')
         self.assert_colours(layer, list(expected.maps.values())[0])
+
+
+    def test_nothing_is_complained_of(self):
+        """By GLib, GTK or libgimp, to the console."""
+        self.assertNotRegex(gimp.logs(), r'\(vitreous:\d+\).*(CRITICAL|WARNING)')
 
 
 class Killer(threading.Thread):
