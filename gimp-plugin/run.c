@@ -212,6 +212,31 @@ die_of_crashes (void)
     signal (signals[i], SIG_DFL);
 }
 
+/* The sentences of the library, of GLib and of drivers come without the full stop. */
+static void
+end_sentence (GError *error)
+{
+  const gsize length = strlen (error->message);
+
+  if (length == 0 || strchr (".!?", error->message[length - 1]) != NULL)
+    return;
+  g_autofree char *bare = error->message;
+  error->message = g_strconcat (bare, ".", NULL);
+}
+
+static VgpOutcome
+run_call (const VgpProcedureInfo *procedure, Call *call, gboolean interactive, GError **error)
+{
+  g_autofree char *title = make_title (procedure);
+
+  if (strcmp (procedure->name, VGP_REDO_NAME) == 0 &&
+      !begin_again (call->host, call->settings, error))
+    return VGP_OUTCOME_FAILED;
+  if (interactive && !vgp_host_run_dialog (call->host, title, call->settings, make_content, call))
+    return VGP_OUTCOME_CANCELLED;
+  return compute_and_add (call, error) ? VGP_OUTCOME_DONE : VGP_OUTCOME_FAILED;
+}
+
 VgpOutcome
 vgp_run (const VgpProcedureInfo *procedure,
          VgpHost *host,
@@ -220,13 +245,15 @@ vgp_run (const VgpProcedureInfo *procedure,
          GError **error)
 {
   g_autoptr (VgpEngine) engine = vgp_engine_new ();
-  g_autofree char *title = make_title (procedure);
   Call call = { host, settings, engine };
+  GError *problem = NULL;
 
   die_of_crashes ();
-  if (strcmp (procedure->name, VGP_REDO_NAME) == 0 && !begin_again (host, settings, error))
-    return VGP_OUTCOME_FAILED;
-  if (interactive && !vgp_host_run_dialog (host, title, settings, make_content, &call))
-    return VGP_OUTCOME_CANCELLED;
-  return compute_and_add (&call, error) ? VGP_OUTCOME_DONE : VGP_OUTCOME_FAILED;
+  const VgpOutcome outcome = run_call (procedure, &call, interactive, &problem);
+  if (problem != NULL)
+    {
+      end_sentence (problem);
+      g_propagate_error (error, problem);
+    }
+  return outcome;
 }
