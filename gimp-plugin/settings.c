@@ -251,14 +251,39 @@ read_pair (VgpSettings *self, const char *pair, GError **error)
   return vgp_settings_set (self, g_strstrip (sides[0]), g_strstrip (sides[1]), error);
 }
 
+/* Splits at each “;”, but a piece that is no pair belongs to the value before: "query=1,2;3,4". */
+static GPtrArray *
+split_pairs (const char *pairs)
+{
+  GPtrArray *split = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) pieces = g_strsplit (pairs, ";", -1);
+
+  for (guint i = 0; pieces[i] != NULL; i++)
+    {
+      const char *piece = g_strstrip (pieces[i]);
+
+      if (*piece == '\0')
+        continue;
+      if (strchr (piece, '=') != NULL || split->len == 0)
+        {
+          g_ptr_array_add (split, g_strdup (piece));
+          continue;
+        }
+      char **last = (char **) &split->pdata[split->len - 1];
+      g_autofree char *before = *last;
+      *last = g_strconcat (before, ";", piece, NULL);
+    }
+  return split;
+}
+
 gboolean
 vgp_settings_read_pairs (VgpSettings *self, const char *pairs, GError **error)
 {
   g_autoptr (VgpSettings) trial = vgp_settings_copy (self);
-  g_auto (GStrv) all = g_strsplit (pairs, ";", -1);
+  g_autoptr (GPtrArray) all = split_pairs (pairs);
 
-  for (guint i = 0; all[i] != NULL; i++)
-    if (*g_strstrip (all[i]) != '\0' && !read_pair (trial, all[i], error))
+  for (guint i = 0; i < all->len; i++)
+    if (!read_pair (trial, g_ptr_array_index (all, i), error))
       return FALSE;
   vgp_settings_assign (self, trial);
   return TRUE;

@@ -11,12 +11,6 @@
 
 /* ---------------------------------------------------------------- fields and settings */
 
-static guint
-count_choices (const char *const *choices)
-{
-  return choices != NULL ? g_strv_length ((char **) choices) : 0;
-}
-
 /* Every field can be shown, and holds its own default. */
 static void
 test_fields (void)
@@ -35,7 +29,8 @@ test_fields (void)
       g_assert_true (
           vgp_settings_set (settings, field->name, vgp_settings_get (settings, field->name), NULL));
       if (field->choice_labels != NULL)
-        g_assert_cmpuint (count_choices (field->choices), ==, count_choices (field->choice_labels));
+        g_assert_cmpuint (g_strv_length ((char **) field->choices), ==,
+                          g_strv_length ((char **) field->choice_labels));
       if (field->kind == VGP_FIELD_NUMBER)
         g_assert_cmpfloat (field->min, <, field->max);
     }
@@ -123,8 +118,11 @@ test_settings (void)
   g_autoptr (VgpSettings) other = vgp_settings_new (VGP_HEATMAPS);
   guint n_changes = 0;
 
-  g_assert_true (vgp_settings_read_pairs (
-      settings, " method = gradcam;target=tabby, tabby cat ; opacity=12.5;score=yes;", NULL));
+  g_assert_true (vgp_settings_read_pairs (settings,
+                                          " method = gradcam;target=tabby, tabby cat ; query=1,2; "
+                                          "3,4;opacity=12.5;score=yes;",
+                                          NULL));
+  g_assert_cmpstr (vgp_settings_get (settings, "query"), ==, "1,2;3,4");
   g_assert_cmpstr (vgp_settings_get (settings, "target"), ==, "tabby, tabby cat");
   g_assert_cmpfloat (vgp_settings_get_number (settings, "opacity"), ==, 12.5);
   g_assert_true (vgp_settings_get_switch (settings, "score"));
