@@ -150,6 +150,8 @@ class Gimp2(Gimp):
     # Integers of 8, 16, 32 bits, half, float and double; linear or with sRGB's curve.
     precisions = [100, 200, 250, 300, 350, 500, 550, 600, 650, 700, 750]
     grey_precisions = [100, 150, 250, 600, 650]
+    # From the open menu “Filters” to our first entry.
+    keys_to_menu = ['Up', 'Up', 'Right']
     prelude = 'prelude2.scm'
     profile_variable = 'GIMP2_DIRECTORY'
     plug_ins = ['script-fu', 'file-png']
@@ -206,6 +208,7 @@ class Gimp3(Gimp):
     # As in 2.10, and what is perceptual rather than nonlinear.
     precisions = Gimp2.precisions + [175, 275, 675]
     grey_precisions = Gimp2.grey_precisions + [675]
+    keys_to_menu = ['Up', 'Right']
     prelude = 'prelude3.scm'
     profile_variable = 'GIMP3_DIRECTORY'
     plug_ins = ['script-fu', 'file-png', 'file-openraster']

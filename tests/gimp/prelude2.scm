@@ -31,7 +31,4 @@
   (gimp-image-set-color-profile-from-file image (string-append "file://" (path name))))
 (define (to-indexed image)
   (gimp-image-convert-indexed image CONVERT-DITHER-NONE CONVERT-PALETTE-GENERATE 32 FALSE FALSE ""))
-(define (menu-paths procedure)
-  (let* ((answer (gimp-plugins-query procedure)))
-    (vector->list (cadr answer))))
 (define (show image) (one (gimp-display-new image)))

@@ -26,5 +26,4 @@
 (define (set-profile image name) (gimp-image-set-color-profile-from-file image (path name)))
 (define (to-indexed image)
   (gimp-image-convert-indexed image CONVERT-DITHER-NONE CONVERT-PALETTE-GENERATE 32 #f #f ""))
-(define (menu-paths procedure) (gimp-pdb-get-proc-menu-paths procedure))
 (define (show image) (one (gimp-display-new image)))

@@ -75,6 +75,21 @@ class Screen:
         self.press('ctrl+a')
         self.tool('xdotool', 'type', '--delay', '60', text)
 
+    def click_what_came(self, before, window):
+        """At the right end of what is new at the lower edge of a window since a photograph."""
+        left, top, width, height = (int(line.split('=')[1]) for line in self.tool(
+            'xdotool', 'getwindowgeometry', '--shell', window).splitlines()[1:5])
+        now = self.photograph('now')
+        strip = f'{width}x40+{left}+{top + height - 40}'
+        box = self.tool('convert', str(before), str(now), '-compose', 'difference', '-composite',
+                        '-colorspace', 'gray', '-threshold', '4%', '-crop', strip, '+repage',
+                        '-format', '%@', 'info:')
+        now.unlink()
+        size, x, y = box.split('+')
+        columns, rows = size.split('x')
+        self.tool('xdotool', 'mousemove', str(left + int(x) + int(columns) - 20),
+                  str(top + height - 40 + int(y) + int(rows) // 2), 'click', '1')
+
     def photograph(self, name, window='root'):
         path = self.folder / f'{self.prefix}-{name}.png'
         self.tool('import', '-window', window, str(path))

@@ -145,8 +145,6 @@ def steps_of_redo(gimp):
         'last-values': f'''(let* ((image (open-image "landscape.png")) (layer (active image)))
                              {last} (save image "last-values.xcf"))''',
     }
-    for name in ['heatmaps', 'select', 'redo']:
-        steps[f'menu-{name}'] = f'(menu-paths "plug-in-vitreous-{name}")'
     if gimp.version == '3.0':
         steps['ora'] = '(let* ((image (open-image "maps.ora"))) (save image "ora.xcf"))'
     return steps

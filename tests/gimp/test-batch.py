@@ -34,6 +34,10 @@ def short_name(label):
     return f'L{layer}' if head is None else f'L{layer} H{head}'
 
 
+def all_maps():
+    return reference.explain(GOLDEN / 'pictures/landscape.png', '--layers', 'all', '--heads', 'all')
+
+
 class Batch(unittest.TestCase):
     def xcf(self, name):
         gimp.result(name)
@@ -76,8 +80,7 @@ class Layers(Batch):
         self.assertEqual((name, same), ('raw · model', True))
 
     def test_colours_are_those_of_the_command_line(self):
-        expected = reference.explain(GOLDEN / 'pictures/landscape.png', '--layers', 'all',
-                                     '--heads', 'all').maps
+        expected = {label: picture for label, picture in all_maps().maps.items() if 'of' not in label}
         group = self.group(self.xcf('heads'))
         self.assertEqual(sorted(map(short_name, expected)), sorted(l.name for l in group.children))
         by_name = {l.name: l for l in group.children}
@@ -117,9 +120,7 @@ class Layers(Batch):
             self.assertEqual(settings[name], value)
         self.assertEqual(float(settings['opacity']), 35)
         self.assertRegex(settings['version'], r'^\d+\.\d+')
-        record = reference.explain(GOLDEN / 'pictures/landscape.png', '--layers', 'all', '--heads',
-                                   'all').record
-        ranges = {short_name(m['label']): m for m in record['maps']}
+        ranges = {short_name(m['label']): m for m in all_maps().record['maps']}
         for layer in group.children:
             told = json.loads(layer.parasites['vitreous-map'])
             expected = ranges[layer.name]
@@ -245,7 +246,7 @@ class Types(Batch):
                 self.assert_close(self.rgba(after, layer).channel(0), expected.values, tolerance)
 
     def test_profile_that_is_not_srgb(self):
-        self.check('profile', 3.5 * BYTE)
+        self.check('profile', 5 * BYTE)
         # The same numbers without the profile would be other colours.
         before = xcf.read(gimp.path('profile-before.xcf'))
         self.assertIn('icc-profile', before.parasites)
@@ -353,8 +354,8 @@ class Selections(Batch):
         self.check_operations('layer-mask', pixels, 1.0)
         mask = self.xcf('layer-mask-replace').layer('landscape').mask
         canvas = self.xcf('selection-replace').selection
-        for y in range(0, self.HEIGHT - self.Y, 7):
-            for x in range(0, self.WIDTH - self.X, 5):
+        for y in range(0, mask.height, 7):
+            for x in range(0, min(mask.width, self.WIDTH - self.X), 5):
                 self.assertEqual(mask.at(x, y), canvas.at(x + self.X, y + self.Y))
 
 
@@ -391,20 +392,21 @@ class Again(Batch):
     def test_menu(self):
         for name in ['heatmaps', 'select', 'redo']:
             with self.subTest(name):
-                paths = gimp.result(f'menu-{name}')
-                self.assertTrue(any(p.startswith('<Image>/Filters/Attention') for p in paths),
-                                paths)
+                known = re.search(rf'"plug-in-vitreous-{name}".*?\(menu-path "([^"]*)"',
+                                  (gimp.profile / 'pluginrc').read_text(errors='replace'), re.DOTALL)
+                self.assertEqual(known[1], '<Image>/Filters/Attention')
 
     def test_ora_of_the_command_line(self):
         """GIMP 3 opens it with its groups; 2.10 of Debian has no OpenRaster."""
         if gimp.version != '3.0':
             return
-        ora = reference.explain(GOLDEN / 'pictures/landscape.png', '--layers', 'all', '--heads',
-                                'all').ora
+        ora = all_maps().ora
         self.assertEqual(self.tree(self.xcf('ora').layers), self.tree_of_ora(ora.tree))
         image = self.xcf('ora')
-        for name, picture in ora.maps().items():
-            self.assert_colours(image.layer(name), picture)
+        for name, picture in pictures.leaves(ora.tree):
+            layer = image.layer(name)
+            self.assertEqual(layer.n_channels, picture.n_channels)
+            self.assert_close(layer.pixels, picture.values, 1e-6, name)
 
     def tree(self, layers):
         return [(l.name, self.tree(l.children)) for l in layers]
@@ -447,7 +449,9 @@ class Failures(Batch):
 
     def test_nothing_is_complained_of(self):
         """By GLib, GTK or libgimp, to the console."""
-        self.assertNotRegex(gimp.logs(), r'\(vitreous:\d+\).*(CRITICAL|WARNING)')
+        lines = [line for line in gimp.logs().splitlines() if '(vitreous:' in line]
+        # GIMP ends a plug-in's pipe before the plug-in has ended, with its own plug-ins, too.
+        self.assertEqual([line for line in lines if 'Broken pipe' not in line], [])
 
 
 class Killer(threading.Thread):
@@ -525,8 +529,7 @@ if __name__ == '__main__':
     killer = Killer(gimp.path('answers') / 'about-to-be-killed')
     try:
         make_files(gimp.folder)
-        shutil.copyfile(reference.explain(GOLDEN / 'pictures/landscape.png', '--layers', 'all',
-                                          '--heads', 'all').ora_path, gimp.path('maps.ora'))
+        shutil.copyfile(all_maps().ora_path, gimp.path('maps.ora'))
         run_sessions()
         main()
     finally:
