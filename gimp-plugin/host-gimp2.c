@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /* GIMP 2.10: the plug-in's procedures, and what run.c asks of an image. */
+#include "host-gimp2-buffer.h"
 #include "i18n.h"
 #include "mask.h"
 #include "pixels.h"
@@ -56,47 +57,10 @@ to_buffer (gint32 drawable, const VgpRect *rect)
   return moved;
 }
 
-/* A palette's format for colours of @space. */
-static const Babl *
-make_palette (gint32 image, const Babl *format, const Babl *space)
-{
-  const Babl *opaque;
-  const Babl *alpha;
-  int n_colors;
-  g_autofree guchar *colors = gimp_image_get_colormap (image, &n_colors);
-
-  babl_new_palette_with_space (NULL, space, &opaque, &alpha);
-  babl_palette_set_palette (opaque, babl_format_with_space ("R'G'B' u8", space), colors, n_colors);
-  return babl_format_has_alpha (format) ? alpha : opaque;
-}
-
-/* libgimp 2.10 takes all pixels for sRGB: the buffer is told what they are. */
-static GeglBuffer *
-open_buffer (gint32 image, gint32 drawable)
-{
-  GeglBuffer *buffer = gimp_drawable_get_buffer (drawable);
-  const Babl *format = gegl_buffer_get_format (buffer);
-  GimpColorProfile *profile = gimp_image_get_color_profile (image);
-  const Babl *space = NULL;
-
-  if (profile != NULL)
-    {
-      const GimpColorRenderingIntent intent = GIMP_COLOR_RENDERING_INTENT_RELATIVE_COLORIMETRIC;
-
-      space = gimp_color_profile_get_space (profile, intent, NULL);
-      g_object_unref (profile);
-    }
-  if (space != NULL)
-    gegl_buffer_set_format (buffer, babl_format_is_palette (format)
-                                        ? make_palette (image, format, space)
-                                        : babl_format_with_space (babl_get_name (format), space));
-  return buffer;
-}
-
 VgpPicture *
 vgp_host_read_picture (VgpHost *self, const VgpRect *rect, GError **error)
 {
-  g_autoptr (GeglBuffer) buffer = open_buffer (self->image, self->drawable);
+  g_autoptr (GeglBuffer) buffer = vgp_gimp2_open_buffer (self->image, self->drawable);
   const VgpRect part = to_buffer (self->drawable, rect);
   g_autoptr (VtrImage) image = vgp_pixels_read (buffer, &part, error);
   float *selection = NULL;
@@ -215,7 +179,7 @@ add_layer (VgpHost *self, const VgpLayers *layers, guint index, GError **error)
 
   gimp_image_insert_layer (self->image, added, self->group, (int) index);
   gimp_layer_set_offsets (added, layers->rect.x, layers->rect.y);
-  g_autoptr (GeglBuffer) buffer = open_buffer (self->image, added);
+  g_autoptr (GeglBuffer) buffer = vgp_gimp2_open_buffer (self->image, added);
   if (!vgp_pixels_write_layer (buffer, layers, index, error))
     return FALSE;
   g_clear_object (&buffer); /* sends what was written to GIMP */
