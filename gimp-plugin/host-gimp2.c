@@ -17,7 +17,8 @@ struct _VgpHost
 {
   gint32 image;
   gint32 drawable;
-  gint32 group; /* what was added, or −1 */
+  gint32 group;     /* what was added, or −1 */
+  const char *step; /* what the progress is of; NULL before it began */
 };
 
 /* Where the plug-in lies, with its catalogues, icons and help. */
@@ -403,8 +404,10 @@ vgp_host_run_dialog (VgpHost *self,
 void
 vgp_host_show_progress (VgpHost *self, double done, const char *what)
 {
-  (void) self;
-  gimp_progress_set_text (what);
+  /* A step is told hundreds of times. */
+  if (g_strcmp0 (self->step, what) != 0)
+    gimp_progress_set_text (what);
+  self->step = g_intern_string (what);
   gimp_progress_update (done);
 }
 
