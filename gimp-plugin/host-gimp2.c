@@ -2,6 +2,7 @@
 
 /* GIMP 2.10: the plug-in's procedures, and what run.c asks of an image. */
 #include "host-gimp2-buffer.h"
+#include "host-enums.h"
 #include "i18n.h"
 #include "mask.h"
 #include "pixels.h"
@@ -100,20 +101,27 @@ find_parasite (gint32 item)
   return NULL;
 }
 
+/* The layers that the drawable lies among, from the top; transfer full. */
+static gint32 *
+list_siblings (VgpHost *self, int *n_siblings)
+{
+  const gint32 parent = gimp_item_get_parent (self->drawable);
+
+  return parent != -1 ? gimp_item_get_children (parent, n_siblings)
+                      : gimp_image_get_layers (self->image, n_siblings);
+}
+
 char *
 vgp_host_read_parasite (VgpHost *self)
 {
-  const gint32 parent = gimp_item_get_parent (self->drawable);
   char *text = find_parasite (self->drawable);
-  int n_siblings = 0;
+  int n_siblings;
 
   if (text != NULL)
     return text;
-  gint32 *siblings = parent != -1 ? gimp_item_get_children (parent, &n_siblings)
-                                  : gimp_image_get_layers (self->image, &n_siblings);
+  g_autofree gint32 *siblings = list_siblings (self, &n_siblings);
   for (int i = 0; text == NULL && i < n_siblings; i++)
     text = find_parasite (siblings[i]);
-  g_free (siblings);
   return text;
 }
 
@@ -135,27 +143,6 @@ vgp_host_set_source (VgpHost *self, guint source)
 
 /* ---------------------------------------------------------------- layers */
 
-static const struct
-{
-  const char *name;
-  GimpLayerMode mode;
-} modes[] = {
-  { "normal", GIMP_LAYER_MODE_NORMAL },        { "screen", GIMP_LAYER_MODE_SCREEN },
-  { "multiply", GIMP_LAYER_MODE_MULTIPLY },    { "overlay", GIMP_LAYER_MODE_OVERLAY },
-  { "soft-light", GIMP_LAYER_MODE_SOFTLIGHT }, { "hard-light", GIMP_LAYER_MODE_HARDLIGHT },
-  { "addition", GIMP_LAYER_MODE_ADDITION },    { "lighten", GIMP_LAYER_MODE_LIGHTEN_ONLY },
-  { "darken", GIMP_LAYER_MODE_DARKEN_ONLY },
-};
-
-static GimpLayerMode
-find_mode (const char *name)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (modes); i++)
-    if (strcmp (modes[i].name, name) == 0)
-      return modes[i].mode;
-  return GIMP_LAYER_MODE_NORMAL;
-}
-
 static void
 attach (gint32 item, const char *name, const char *text)
 {
@@ -176,7 +163,7 @@ add_layer (VgpHost *self, const VgpLayers *layers, guint index, GError **error)
   const int height = (int) layers->rect.height;
   const gint32 added = gimp_layer_new (self->image, layer->name, width, height,
                                        is_grey ? GIMP_GRAYA_IMAGE : GIMP_RGBA_IMAGE,
-                                       layers->opacity * 100.0, find_mode (layers->mode));
+                                       layers->opacity * 100.0, vgp_find_mode (layers->mode));
 
   gimp_image_insert_layer (self->image, added, self->group, (int) index);
   gimp_layer_set_offsets (added, layers->rect.x, layers->rect.y);
@@ -190,21 +177,35 @@ add_layer (VgpHost *self, const VgpLayers *layers, guint index, GError **error)
   return TRUE;
 }
 
-/* The group, in the place above the drawable. */
+/* Above the drawable, and above what heatmaps lie on it already. */
+static int
+find_place (VgpHost *self)
+{
+  int n_siblings;
+  g_autofree gint32 *siblings = list_siblings (self, &n_siblings);
+  int place = gimp_image_get_item_position (self->image, self->drawable);
+
+  while (place > 0)
+    {
+      g_autofree char *heatmaps = find_parasite (siblings[place - 1]);
+
+      if (heatmaps == NULL)
+        break;
+      place--;
+    }
+  return place;
+}
+
 static gint32
 add_group (VgpHost *self, const char *name)
 {
+  const gboolean is_layer = gimp_item_is_layer (self->drawable);
   const gint32 group = gimp_layer_group_new (self->image);
-  gint32 parent = -1;
-  int position = 0;
+  const gint32 parent = is_layer ? gimp_item_get_parent (self->drawable) : -1;
 
-  if (gimp_item_is_layer (self->drawable))
-    {
-      parent = gimp_item_get_parent (self->drawable);
-      position = gimp_image_get_item_position (self->image, self->drawable);
-    }
   gimp_item_set_name (group, name);
-  gimp_image_insert_layer (self->image, group, parent == -1 ? 0 : parent, position);
+  gimp_image_insert_layer (self->image, group, parent == -1 ? 0 : parent,
+                           is_layer ? find_place (self) : 0);
   return group;
 }
 
@@ -262,16 +263,6 @@ add_channel (VgpHost *self, const VgpRect *rect, const float *values, const char
   return channel;
 }
 
-static GimpChannelOps
-find_operation (const char *name)
-{
-  if (strcmp (name, "add") == 0)
-    return GIMP_CHANNEL_OP_ADD;
-  if (strcmp (name, "subtract") == 0)
-    return GIMP_CHANNEL_OP_SUBTRACT;
-  return strcmp (name, "intersect") == 0 ? GIMP_CHANNEL_OP_INTERSECT : GIMP_CHANNEL_OP_REPLACE;
-}
-
 static void
 apply_to_selection (VgpHost *self,
                     const VgpRect *rect,
@@ -281,7 +272,7 @@ apply_to_selection (VgpHost *self,
 {
   const gint32 channel = add_channel (self, rect, values, name);
 
-  gimp_image_select_item (self->image, find_operation (operation), channel);
+  gimp_image_select_item (self->image, vgp_find_operation (operation), channel);
   gimp_image_remove_channel (self->image, channel);
 }
 
@@ -298,7 +289,7 @@ apply_to_channel (VgpHost *self,
 
   if (there == -1)
     return;
-  gimp_channel_combine_masks (there, channel, find_operation (operation), 0, 0);
+  gimp_channel_combine_masks (there, channel, vgp_find_operation (operation), 0, 0);
   gimp_image_remove_channel (self->image, channel);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /* GIMP 3: the plug-in's procedures, and what run.c asks of an image. */
+#include "host-enums.h"
 #include "i18n.h"
 #include "mask.h"
 #include "pixels.h"
@@ -103,19 +104,26 @@ find_parasite (GimpItem *item)
   return NULL;
 }
 
+/* The layers that the drawable lies among, from the top; NULL-terminated, transfer container. */
+static GimpItem **
+list_siblings (VgpHost *self)
+{
+  GimpItem *parent = gimp_item_get_parent (GIMP_ITEM (self->drawable));
+
+  return parent != NULL ? gimp_item_get_children (parent)
+                        : (GimpItem **) gimp_image_get_layers (self->image);
+}
+
 char *
 vgp_host_read_parasite (VgpHost *self)
 {
-  GimpItem *parent = gimp_item_get_parent (GIMP_ITEM (self->drawable));
   char *text = find_parasite (GIMP_ITEM (self->drawable));
 
   if (text != NULL)
     return text;
-  GimpItem **siblings = parent != NULL ? gimp_item_get_children (parent)
-                                       : (GimpItem **) gimp_image_get_layers (self->image);
+  g_autofree GimpItem **siblings = list_siblings (self);
   for (guint i = 0; text == NULL && siblings[i] != NULL; i++)
     text = find_parasite (siblings[i]);
-  g_free (siblings);
   return text;
 }
 
@@ -137,27 +145,6 @@ vgp_host_set_source (VgpHost *self, guint source)
 
 /* ---------------------------------------------------------------- layers */
 
-static const struct
-{
-  const char *name;
-  GimpLayerMode mode;
-} modes[] = {
-  { "normal", GIMP_LAYER_MODE_NORMAL },        { "screen", GIMP_LAYER_MODE_SCREEN },
-  { "multiply", GIMP_LAYER_MODE_MULTIPLY },    { "overlay", GIMP_LAYER_MODE_OVERLAY },
-  { "soft-light", GIMP_LAYER_MODE_SOFTLIGHT }, { "hard-light", GIMP_LAYER_MODE_HARDLIGHT },
-  { "addition", GIMP_LAYER_MODE_ADDITION },    { "lighten", GIMP_LAYER_MODE_LIGHTEN_ONLY },
-  { "darken", GIMP_LAYER_MODE_DARKEN_ONLY },
-};
-
-static GimpLayerMode
-find_mode (const char *name)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (modes); i++)
-    if (strcmp (modes[i].name, name) == 0)
-      return modes[i].mode;
-  return GIMP_LAYER_MODE_NORMAL;
-}
-
 static void
 attach (GimpItem *item, const char *name, const char *text)
 {
@@ -178,7 +165,7 @@ add_layer (VgpHost *self, const VgpLayers *layers, guint index, GError **error)
   const int height = (int) layers->rect.height;
   GimpLayer *added = gimp_layer_new (self->image, layer->name, width, height,
                                      is_grey ? GIMP_GRAYA_IMAGE : GIMP_RGBA_IMAGE,
-                                     layers->opacity * 100.0, find_mode (layers->mode));
+                                     layers->opacity * 100.0, vgp_find_mode (layers->mode));
 
   gimp_image_insert_layer (self->image, added, self->group, (int) index);
   gimp_layer_set_offsets (added, layers->rect.x, layers->rect.y);
@@ -192,21 +179,33 @@ add_layer (VgpHost *self, const VgpLayers *layers, guint index, GError **error)
   return TRUE;
 }
 
-/* The group, in the place above the drawable. */
+/* Above the drawable, and above what heatmaps lie on it already. */
+static int
+find_place (VgpHost *self)
+{
+  g_autofree GimpItem **siblings = list_siblings (self);
+  int place = gimp_image_get_item_position (self->image, GIMP_ITEM (self->drawable));
+
+  while (place > 0)
+    {
+      g_autofree char *heatmaps = find_parasite (siblings[place - 1]);
+
+      if (heatmaps == NULL)
+        break;
+      place--;
+    }
+  return place;
+}
+
 static GimpLayer *
 add_group (VgpHost *self, const char *name)
 {
   GimpItem *item = GIMP_ITEM (self->drawable);
+  const gboolean is_layer = gimp_item_is_layer (item);
   GimpLayer *group = GIMP_LAYER (gimp_group_layer_new (self->image, name));
-  GimpLayer *parent = NULL;
-  int position = 0;
+  GimpLayer *parent = is_layer ? GIMP_LAYER (gimp_item_get_parent (item)) : NULL;
 
-  if (gimp_item_is_layer (item))
-    {
-      parent = GIMP_LAYER (gimp_item_get_parent (item));
-      position = gimp_image_get_item_position (self->image, item);
-    }
-  gimp_image_insert_layer (self->image, group, parent, position);
+  gimp_image_insert_layer (self->image, group, parent, is_layer ? find_place (self) : 0);
   return group;
 }
 
@@ -264,16 +263,6 @@ add_channel (VgpHost *self, const VgpRect *rect, const float *values, const char
   return channel;
 }
 
-static GimpChannelOps
-find_operation (const char *name)
-{
-  if (strcmp (name, "add") == 0)
-    return GIMP_CHANNEL_OP_ADD;
-  if (strcmp (name, "subtract") == 0)
-    return GIMP_CHANNEL_OP_SUBTRACT;
-  return strcmp (name, "intersect") == 0 ? GIMP_CHANNEL_OP_INTERSECT : GIMP_CHANNEL_OP_REPLACE;
-}
-
 static void
 apply_to_selection (VgpHost *self,
                     const VgpRect *rect,
@@ -283,7 +272,7 @@ apply_to_selection (VgpHost *self,
 {
   GimpChannel *channel = add_channel (self, rect, values, name);
 
-  gimp_image_select_item (self->image, find_operation (operation), GIMP_ITEM (channel));
+  gimp_image_select_item (self->image, vgp_find_operation (operation), GIMP_ITEM (channel));
   gimp_image_remove_channel (self->image, channel);
 }
 
@@ -300,7 +289,7 @@ apply_to_channel (VgpHost *self,
 
   if (there == NULL)
     return;
-  gimp_channel_combine_masks (there, channel, find_operation (operation), 0, 0);
+  gimp_channel_combine_masks (there, channel, vgp_find_operation (operation), 0, 0);
   gimp_image_remove_channel (self->image, channel);
 }
 

@@ -38,8 +38,8 @@ void vgp_host_set_no_selection_error (GError **error);
 
 /* ---- adding: each one undo step ---- */
 
-/* The group above the drawable, with @parasite.  An image of another type becomes RGB in the same
- * step where colours need it.  Where it fails the image is as it was. */
+/* The group above the drawable and other heatmaps on it, with @parasite.  An image of another type
+ * becomes RGB in the same step where colours need it.  Where it fails the image is as it was. */
 gboolean
 vgp_host_add_layers (VgpHost *self, const VgpLayers *layers, const char *parasite, GError **error);
 

@@ -18,7 +18,7 @@ from harness import GOLDEN, main
 from screen import Screen
 
 SHAPES = GOLDEN.parent / 'shapes'
-HEATMAPS, SELECT = '^Heatmaps$', '^Select by Attention$'
+HEATMAPS, SELECT, REDO = '^Heatmaps$', '^Select by Attention$', '^Redo with$'
 IMAGE = 'GIMP$'
 before_long_work = {}
 
@@ -87,6 +87,13 @@ class Window(unittest.TestCase):
         self.assertLess(share, 0.25)  # 25 % of the attention
 
 
+    def test_question_asked_again(self):
+        newest, first = self.groups(self.xcf('question'))
+        self.assertEqual(first.name, 'relevance · heart rather than star · shapes')
+        self.assertEqual(newest.name, f'{first.name} #1')
+        self.assertEqual(newest.children[0].pixels, first.children[0].pixels)
+
+
 # ---------------------------------------------------------------- the session
 
 def make_steps():
@@ -123,6 +130,11 @@ def make_steps():
     found.update(waiting('indexed-undone'))
     found['fourth'] = '(set! image (open-image "landscape.png")) (show image) #t'
     found.update(saved('select', call('select', 'RUN-INTERACTIVE')))
+    question = gimp.call('heatmaps', 'image', '(active image)', device='cpu', method='relevance',
+                         model=gimp.inside(gimp.path('shapes')), target='heart', contrast='star')
+    found['fifth'] = '(set! image (open-image "heart-star.png")) (show image) #t'
+    found.update(saved('asked', question))
+    found.update(saved('question', call('redo', 'RUN-INTERACTIVE')))
     found['end'] = '#t'
     return found
 
@@ -227,6 +239,16 @@ def use_select_dialog():
     screen.press('alt+a')  # _Amount
     screen.write('25')
     screen.press('Return')
+    wait_for_step('select')
+
+
+def ask_a_question():
+    """By Redo, which begins with what was asked; the picture of the README is made here."""
+    window = screen.wait_for_window(REDO)
+    screen.wait_until_still(window)
+    screen.photograph('question', window)
+    screen.focus(window)
+    screen.press('alt+o')
     wait_for_step('end')
 
 
@@ -241,7 +263,7 @@ def run_session():
                           'VK_DRIVER_FILES': none})
     try:
         for part in [use_dialogs, undo_and_redo, use_menu, cancel_long_work, undo_indexed,
-                     use_select_dialog]:
+                     use_select_dialog, ask_a_question]:
             part()
     except AssertionError as error:
         return [f'{part.__name__}: {error}', gimp.logs()[-3000:]]
@@ -253,6 +275,7 @@ def run_session():
 if __name__ == '__main__':
     files = {'landscape.png': GOLDEN / 'pictures/landscape.png',
              'square.png': GOLDEN / 'pictures/square.png',
+             'heart-star.png': SHAPES / 'pictures/heart-star.png',
              'model': GOLDEN / 'cases/vit/model', 'shapes': SHAPES / 'model'}
     try:
         gimp = {'2': Gimp2, '3': Gimp3}[sys.argv[1]](os.environ, files)
