@@ -224,14 +224,18 @@ enter_head_of_all (Tiles *self, guint head, gsize first, gsize n_queries)
 {
   const VtrRolloutParams *params = self->params;
   const gsize width = params->head_width, at = head * width;
-  const VtrTileVectors queries = { self->qkv + at, self->stride };
-  const VtrTileVectors d_contexts = { self->d_context + at, self->stride / 3 };
   VtrTileVectors q = { 0 }, d_context = { 0 };
 
   if (has_attention (params))
-    q = vtr_tile_draw_near (&queries, first, n_queries, width, self->near[0]);
+    {
+      const VtrTileVectors queries = { self->qkv + at, self->stride };
+      q = vtr_tile_draw_near (&queries, first, n_queries, width, self->near[0]);
+    }
   if (has_gradient (params))
-    d_context = vtr_tile_draw_near (&d_contexts, first, n_queries, width, self->near[1]);
+    {
+      const VtrTileVectors d_contexts = { self->d_context + at, self->stride / 3 };
+      d_context = vtr_tile_draw_near (&d_contexts, first, n_queries, width, self->near[1]);
+    }
   for (gsize i = 0; i < self->n_blocks; i++)
     enter_head (self, &self->blocks[i], head, &q, &d_context,
                 self->lse + (gsize) head * params->n_tokens + first, n_queries);
