@@ -23,14 +23,18 @@ gimp3_build=build-gimp3
 gimp_needs ()
 {
   want 'GIMP 2.10 and its headers' 'gimp libgimp2.0-dev' has_gimp2
-  want 'what shows and drives windows' 'xvfb xdotool imagemagick' has_window_tools
+  want 'what shows and drives windows' 'xvfb xauth xdotool imagemagick' has_window_tools
+  want 'GTK 3 and its headers' libgtk-3-dev has_library gtk+-3.0
   want 'gettext' gettext has_command msgfmt
   want 'mmdebstrap, for a folder with GIMP 3' 'mmdebstrap eatmydata' has_folder_maker
 }
 
 has_gimp2 () { has_library gimp-2.0 && has_library gimpui-2.0 && has_command gimp-console-2.10; }
 
-has_window_tools () { has_command Xvfb && has_command xdotool && has_command import; }
+has_window_tools ()
+{
+  has_command Xvfb && has_command xauth && has_command xdotool && has_command import
+}
 
 has_folder_maker () { has_command mmdebstrap && has_command eatmydata; }
 
