@@ -316,7 +316,7 @@ cli_evaluation_report_to_json (const CliEvaluationReport *self)
   cli_json_string (builder, "model_hash", vtr_model_get_hash (self->model));
   cli_json_string (builder, "device", vtr_device_get_info (self->device)->name);
   cli_json_string (builder, "precision", vtr_precision_get_name (self->options->precision));
-  cli_json_string (builder, "fit", cli_fit_to_text (self->options->fit));
+  cli_json_string (builder, "fit", vtr_fit_get_name (self->options->fit));
   cli_json_string (builder, "target", self->target);
   cli_json_string (builder, "quantity",
                    vtr_quantity_get_name (vtr_evaluation_get_quantity (self->evaluation)));

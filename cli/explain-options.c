@@ -18,12 +18,6 @@
 /* A number that was not given. */
 #define UNSET G_MININT
 
-static const char *const fits[] = {
-  [VTR_FIT_COVER] = "cover",
-  [VTR_FIT_TRAIN] = "train",
-  [VTR_FIT_STRETCH] = "stretch",
-};
-
 /* Where GLib puts what the user wrote. */
 static struct
 {
@@ -119,22 +113,10 @@ make_entries (void)
 }
 
 static gboolean
-parse_fit (const char *text, VtrFit *fit)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (fits); i++)
-    if (strcmp (text, fits[i]) == 0)
-      {
-        *fit = (VtrFit) i;
-        return TRUE;
-      }
-  return FALSE;
-}
-
-static gboolean
 find_fit (CliExplainOptions *self, GError **error)
 {
   self->fit = VTR_FIT_COVER;
-  if (given.fit == NULL || parse_fit (given.fit, &self->fit))
+  if (given.fit == NULL || vtr_fit_parse (given.fit, &self->fit, NULL))
     return TRUE;
   g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
                "--fit “%s” is not understood: it is cover, train or stretch.", given.fit);
@@ -280,7 +262,7 @@ cli_explain_options_new_for (int argc,
 static gboolean
 follow_fit (CliExplainOptions *self, const char *fit, GError **error)
 {
-  if (!parse_fit (fit, &self->fit))
+  if (!vtr_fit_parse (fit, &self->fit, NULL))
     {
       g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
                    "%s: this head was trained with the fit “%s”, which is not known: --fit gives "
@@ -367,10 +349,4 @@ cli_explain_options_are_of_all (const CliExplainOptions *self)
   /* A place may lie outside of some pictures, and what ranks first in one be no contrast to it. */
   return (query == NULL || strchr (query, ',') == NULL) && kind != VTR_TARGET_PATCH &&
          (kind != VTR_TARGET_CONTRAST || vtr_target_get_classes (target, &a, &b));
-}
-
-const char *
-cli_fit_to_text (VtrFit fit)
-{
-  return fits[fit];
 }

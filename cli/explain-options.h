@@ -46,9 +46,6 @@ VtrModel *cli_explain_options_open_model (CliExplainOptions *self, GError **erro
 
 void cli_explain_options_free (CliExplainOptions *self);
 
-/* The word that --fit takes. */
-const char *cli_fit_to_text (VtrFit fit);
-
 /* Whether a wrong parameter is wrong for every picture: a pixel may lie outside of some, and a rank
  * be the class it is contrasted with. */
 gboolean cli_explain_options_are_of_all (const CliExplainOptions *self);

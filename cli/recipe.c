@@ -58,7 +58,7 @@ cli_recipe_new (const CliExplainOptions *options, VtrModel *model, const char *p
   for (guint i = 0; i < n_params; i++)
     add_option (recipe, params[i]->name, vtr_method_get (options->method, params[i]->name));
   add_target (recipe, options->target);
-  add_option (recipe, "fit", cli_fit_to_text (options->fit));
+  add_option (recipe, "fit", vtr_fit_get_name (options->fit));
   if (options->size > 0)
     {
       g_autofree char *size = g_strdup_printf ("%u", options->size);

@@ -152,14 +152,6 @@ open_session (VgpEngine *self,
 
 /* ---------------------------------------------------------------- input */
 
-static VtrFit
-parse_fit (const char *text)
-{
-  if (strcmp (text, "train") == 0)
-    return VTR_FIT_TRAIN;
-  return strcmp (text, "stretch") == 0 ? VTR_FIT_STRETCH : VTR_FIT_COVER;
-}
-
 /* Where the user leaves the size open, a head knows best at which one it was trained. */
 static guint
 find_size (VgpEngine *self, VgpSettings *settings)
@@ -173,9 +165,11 @@ find_size (VgpEngine *self, VgpSettings *settings)
 static gboolean
 prepare_input (VgpEngine *self, VgpPicture *picture, VgpSettings *settings, GError **error)
 {
-  const VtrFit fit = parse_fit (vgp_settings_get (settings, "fit"));
   const guint size = find_size (self, settings);
+  VtrFit fit;
 
+  if (!vtr_fit_parse (vgp_settings_get (settings, "fit"), &fit, error))
+    return FALSE;
   if (self->input != NULL && vtr_input_get_image (self->input) == picture->image &&
       self->fit == fit && self->size == size)
     return TRUE;

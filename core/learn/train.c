@@ -132,7 +132,7 @@ vtr_head_train (VtrModel *model,
   self->features = g_strdup (vtr_model_get_features (model));
   self->model_name = g_strdup (vtr_model_get_name (model));
   self->model_hash = g_strdup (vtr_model_get_hash (model));
-  self->fit = g_strdup (vtr_fit_name (examples->fit));
+  self->fit = g_strdup (vtr_fit_get_name (examples->fit));
   self->size = examples->size;
   self->confusion = g_steal_pointer (&confusion);
   self->score = score;

@@ -14,16 +14,34 @@ struct _VtrInput
 
 VTR_DEFINE_BOXED_TYPE (VtrInput, vtr_input)
 
-const char *
-vtr_fit_name (VtrFit fit)
-{
-  static const char *const names[] = {
-    [VTR_FIT_COVER] = "cover",
-    [VTR_FIT_TRAIN] = "train",
-    [VTR_FIT_STRETCH] = "stretch",
-  };
+static const char *const fits[] = {
+  [VTR_FIT_COVER] = "cover",
+  [VTR_FIT_TRAIN] = "train",
+  [VTR_FIT_STRETCH] = "stretch",
+};
 
-  return names[fit];
+const char *
+vtr_fit_get_name (VtrFit fit)
+{
+  g_return_val_if_fail ((guint) fit < G_N_ELEMENTS (fits), NULL);
+
+  return fits[fit];
+}
+
+gboolean
+vtr_fit_parse (const char *text, VtrFit *fit, GError **error)
+{
+  g_return_val_if_fail (text != NULL && fit != NULL, FALSE);
+
+  for (guint i = 0; i < G_N_ELEMENTS (fits); i++)
+    if (g_str_equal (text, fits[i]))
+      {
+        *fit = (VtrFit) i;
+        return TRUE;
+      }
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               "“%s” is no way to fit a picture: it is cover, train or stretch", text);
+  return FALSE;
 }
 
 /* The value of each byte of each channel, in the precision of NumPy's steps in transformers. */

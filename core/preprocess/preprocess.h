@@ -58,9 +58,6 @@ VtrInput *vtr_input_new_for_arch (const VtrArch *arch,
 
 const VtrGeometry *vtr_input_get_geometry (const VtrInput *self);
 
-/* "cover", "train", "stretch" */
-const char *vtr_fit_name (VtrFit fit);
-
 /* The size asked for; 0: the training size. */
 guint vtr_input_get_size (const VtrInput *self);
 

@@ -353,7 +353,7 @@ add_how (JsonBuilder *json, const VtrExplanation *explanation, const VtrExportOp
   numbers = vtr_explanation_get_heads (explanation, &n);
   add_list (json, "heads", numbers, n);
   vtr_json_add_text (json, "query", query);
-  vtr_json_add_text (json, "fit", vtr_fit_name (vtr_input_get_fit (input)));
+  vtr_json_add_text (json, "fit", vtr_fit_get_name (vtr_input_get_fit (input)));
   json_builder_set_member_name (json, "size");
   if (vtr_input_get_size (input) > 0)
     json_builder_add_int_value (json, vtr_input_get_size (input));

@@ -192,7 +192,7 @@ vtr_metadata_new (const VtrExplanation *explanation,
   add_target (entries, explanation);
   add_score (entries, explanation, map);
   add_proof (entries, explanation);
-  take_entry (entries, "fit", g_strdup (vtr_fit_name (vtr_input_get_fit (input))));
+  take_entry (entries, "fit", g_strdup (vtr_fit_get_name (vtr_input_get_fit (input))));
   take_entry (entries, "precision",
               g_strdup (vtr_precision_get_name (vtr_explanation_get_precision (explanation))));
   for (guint i = 0; i < n_params; i++)

@@ -85,7 +85,7 @@ make_subtitle (const Sheet *sheet)
   return g_strdup_printf ("%s (%s) %.8s | fit %s, %u x %u patches of %u",
                           vtr_model_get_name (model), vtr_model_get_family (model),
                           vtr_model_get_hash (model),
-                          vtr_fit_name (vtr_input_get_fit (sheet->input)),
+                          vtr_fit_get_name (vtr_input_get_fit (sheet->input)),
                           vtr_input_get_n_columns (sheet->input),
                           vtr_input_get_n_rows (sheet->input), vtr_model_get_patch_size (model));
 }

@@ -22,6 +22,14 @@ typedef enum
   VTR_FIT_STRETCH,
 } VtrFit;
 
+/* "cover", "train", "stretch" */
+VTR_AVAILABLE_IN_0_1
+const char *vtr_fit_get_name (VtrFit fit);
+
+/* The fit of that name; fails with %VTR_ERROR_USAGE where there is none. */
+VTR_AVAILABLE_IN_0_1
+gboolean vtr_fit_parse (const char *text, VtrFit *fit, GError **error);
+
 /**
  * VtrRect:
  *
