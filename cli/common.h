@@ -18,6 +18,7 @@
  *   method-options.c   what may be said about methods, from the library's tables
  *   recipe.c           the command line that makes a picture's files again
  *   inputs.c           pictures and folders of pictures → CliPicture
+ *   picture-run.c      many pictures, some at once, counted in order
  *   pipeline*.c        decode → device → files, many pictures at once
  *   resume.c           which pictures an earlier run has finished
  *   verify.c           devices --verify

@@ -5,10 +5,7 @@
 #include "inputs.h"
 #include "progress.h"
 
-/*
- * Many pictures through vtr_evaluation_try (), some at once, so that the device is kept busy; they
- * are counted in order, and what is under way is bounded, so memory does not grow with them.
- */
+/* Many pictures through vtr_evaluation_try (), some at once. */
 typedef struct
 {
   const CliExplainOptions *options;

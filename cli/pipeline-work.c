@@ -2,7 +2,7 @@
 
 /* The threads that decode pictures and write files. */
 #include "pipeline-private.h"
-#include "common.h"
+#include "picture-run.h"
 #include "resume.h"
 
 void
@@ -20,17 +20,6 @@ cli_pipeline_finish (Pipeline *self, Item *item, CliPictureStatus status, GError
   g_mutex_unlock (&self->lock);
   g_clear_pointer (&item->input, vtr_input_unref);
   g_clear_pointer (&item->explanation, vtr_explanation_unref);
-}
-
-static VtrInput *
-read_input (Pipeline *self, const char *path, GError **error)
-{
-  const CliExplainOptions *options = self->job->options;
-  g_autoptr (VtrImage) image = vtr_image_load (path, error);
-
-  if (image == NULL)
-    return NULL;
-  return vtr_input_new (self->job->model, image, options->fit, options->size, error);
 }
 
 static guint64
@@ -55,7 +44,7 @@ prepare (Pipeline *self, Item *item)
     cli_pipeline_finish (self, item, CLI_PICTURE_OPEN, NULL);
   else if (job->options->resume && cli_is_finished (picture, job->options, job->model))
     cli_pipeline_finish (self, item, CLI_PICTURE_SKIPPED, NULL);
-  else if ((item->input = read_input (self, picture->path, &error)) == NULL)
+  else if ((item->input = cli_read_input (job->model, job->options, picture->path, &error)) == NULL)
     cli_pipeline_finish (self, item, CLI_PICTURE_FAILED, error);
   else
     {
