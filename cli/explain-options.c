@@ -18,14 +18,17 @@
 /* A number that was not given. */
 #define UNSET G_MININT
 
-/* Where GLib puts what the user wrote. */
-static struct
+/* What the user wrote. */
+typedef struct
 {
   char *model, *head, *fit, *device, *precision, *colormap, *write, *output, *target;
   int size, batch, jobs;
   double opacity;
   gboolean save_matrix, recursive, resume, json, quiet, score, prove;
-} given = { .size = UNSET, .batch = UNSET, .jobs = UNSET, .opacity = DEFAULT_OPACITY };
+} Given;
+
+/* Where GLib puts it. */
+static Given given = { .size = UNSET, .batch = UNSET, .jobs = UNSET, .opacity = DEFAULT_OPACITY };
 
 /* clang-format off */
 static const GOptionEntry entries[] = {
@@ -87,18 +90,23 @@ static const GOptionEntry entries[] = {
 /* clang-format on */
 
 /*
- * The entries above, those of the methods between them, with the colormaps the library has.
- * The texts are made once and live as long as the program.
+ * A command's own entries (NULL for none), then those above, or of them those named in @shared,
+ * with those of the methods between them and the colormaps the library has.  The texts are made
+ * once and live as long as the program.
  */
-static GOptionEntry *
-make_entries (void)
+static GArray *
+make_entries (const GOptionEntry *own, const char *const *shared)
 {
   GArray *all = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
 
+  for (; own != NULL && own->long_name != NULL; own++)
+    g_array_append_val (all, *own);
   for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
     {
       GOptionEntry entry = entries[i];
 
+      if (shared != NULL && !g_strv_contains (shared, entry.long_name))
+        continue;
       if (entry.arg_data == &given.colormap)
         {
           entry.description =
@@ -106,10 +114,10 @@ make_entries (void)
           entry.arg_description = g_strjoinv ("|", (char **) vtr_colormap_list ());
         }
       g_array_append_val (all, entry);
-      if (entry.arg_data == &given.model)
+      if (entry.arg_data == &given.model && (shared == NULL || g_strv_contains (shared, "method")))
         cli_method_options_add (all);
     }
-  return (GOptionEntry *) g_array_free (all, FALSE);
+  return all;
 }
 
 static gboolean
@@ -191,6 +199,8 @@ check_computing (CliExplainOptions *self, GError **error)
     return FALSE;
   if (self->jobs == 0)
     self->jobs = MIN (g_get_num_processors (), MAX_JOBS);
+  self->has_fit = given.fit != NULL;
+  self->has_size = given.size != UNSET;
   self->model = given.model;
   self->head = given.head;
   self->device = given.device;
@@ -204,8 +214,10 @@ CliExplainOptions *
 cli_explain_options_new (int argc, char **argv, GError **error)
 {
   g_autoptr (CliExplainOptions) self = g_new0 (CliExplainOptions, 1);
+  g_autoptr (GArray) all = make_entries (NULL, NULL);
 
-  self->inputs = cli_parse (argc, argv, make_entries (), 1, G_MAXUINT, error);
+  self->inputs =
+      cli_parse (argc, argv, (const GOptionEntry *) (gpointer) all->data, 1, G_MAXUINT, error);
   if (self->inputs == NULL || !check_computing (self, error) || !check_looks (self, error))
     return NULL;
 
@@ -244,20 +256,104 @@ cli_explain_options_new_for (int argc,
                              GError **error)
 {
   g_autoptr (CliExplainOptions) self = g_new0 (CliExplainOptions, 1);
-  g_autoptr (GArray) all = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  g_autoptr (GArray) all = make_entries (own, shared);
 
-  for (guint i = 0; own[i].long_name != NULL; i++)
-    g_array_append_val (all, own[i]);
-  for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
-    if (g_strv_contains (shared, entries[i].long_name))
-      g_array_append_val (all, entries[i]);
   self->inputs =
       cli_parse (argc, argv, (const GOptionEntry *) (gpointer) all->data, 0, G_MAXUINT, error);
-  if (self->inputs == NULL || !check_computing (self, error))
+  if (self->inputs == NULL || !check_computing (self, error) || !check_looks (self, error))
     return NULL;
-  self->method = vtr_method_new (LEAST_METHOD, error);
+  self->target = given.target;
+  self->resume = given.resume;
+  self->method = g_strv_contains (shared, "method")
+                     ? cli_method_options_make (self->target != NULL, FALSE, error)
+                     : vtr_method_new (LEAST_METHOD, error);
   return self->method == NULL ? NULL : g_steal_pointer (&self);
 }
+
+/* ---- sides ---- */
+
+/* What a side may have of its own, beside a method and its parameters. */
+static const struct
+{
+  const char *name;
+  char **text;
+} side_settings[] = {
+  { "model", &given.model }, { "head", &given.head },     { "target", &given.target },
+  { "fit", &given.fit },     { "device", &given.device }, { "precision", &given.precision },
+};
+
+static gboolean
+set_size (const char *text, GError **error)
+{
+  gint64 size;
+
+  if (!g_ascii_string_to_signed (text, 10, 1, MAX_SIZE, &size, NULL))
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                   "The size “%s” is not understood: it is 1 to %d, in pixels.", text, MAX_SIZE);
+      return FALSE;
+    }
+  given.size = (int) size;
+  return TRUE;
+}
+
+static gboolean
+fail_setting (const char *option, const char *setting, GError **error)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+  g_autofree char *params = cli_method_options_list ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (side_settings); i++)
+    g_string_append_printf (names, "%s, ", side_settings[i].name);
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               "--%s “%s” is not understood: it is NAME=VALUE, and names are %ssize, %s.", option,
+               setting, names->str, params);
+  return FALSE;
+}
+
+/* @setting: "name=value" */
+static gboolean
+set_setting (const char *option, char *setting, GError **error)
+{
+  char *value = strchr (setting, '=');
+
+  if (value == NULL)
+    return fail_setting (option, setting, error);
+  g_autofree char *name = g_strndup (setting, (gsize) (value - setting));
+  value++;
+  if (strcmp (name, "size") == 0)
+    return set_size (value, error);
+  for (guint i = 0; i < G_N_ELEMENTS (side_settings); i++)
+    if (strcmp (name, side_settings[i].name) == 0)
+      {
+        *side_settings[i].text = value;
+        return TRUE;
+      }
+  return cli_method_options_set (name, value) || fail_setting (option, setting, error);
+}
+
+CliExplainOptions *
+cli_explain_options_new_side (const char *option, char **settings, GError **error)
+{
+  g_autoptr (CliExplainOptions) self = g_new0 (CliExplainOptions, 1);
+  const Given common = given;
+  char **common_of_method = cli_method_options_keep ();
+  gboolean ok = TRUE;
+
+  self->inputs = g_new0 (char *, 1);
+  for (guint i = 0; ok && settings[i] != NULL; i++)
+    ok = set_setting (option, settings[i], error);
+  if (ok && check_computing (self, error) && check_looks (self, error))
+    {
+      self->target = given.target;
+      self->method = cli_method_options_make (self->target != NULL, FALSE, error);
+    }
+  given = common;
+  cli_method_options_restore (common_of_method);
+  return self->method == NULL ? NULL : g_steal_pointer (&self);
+}
+
+/* ---- the model ---- */
 
 static gboolean
 follow_fit (CliExplainOptions *self, const char *fit, GError **error)
@@ -295,8 +391,8 @@ follow_size (CliExplainOptions *self, guint size, GError **error)
 static gboolean
 follow_head (CliExplainOptions *self, VtrHead *head, GError **error)
 {
-  const char *fit = given.fit == NULL ? vtr_head_get_fit (head) : NULL;
-  const guint size = given.size == UNSET ? vtr_head_get_size (head) : 0;
+  const char *fit = self->has_fit ? NULL : vtr_head_get_fit (head);
+  const guint size = self->has_size ? 0 : vtr_head_get_size (head);
 
   return (fit == NULL || follow_fit (self, fit, error)) &&
          (size == 0 || follow_size (self, size, error));

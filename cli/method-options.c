@@ -182,3 +182,54 @@ cli_method_options_make (gboolean has_target, gboolean scores, GError **error)
     }
   return g_steal_pointer (&method);
 }
+
+/* Where what is said of @name goes; NULL where there is no such option. */
+static char **
+find_place (const char *name)
+{
+  if (strcmp (name, "method") == 0)
+    return &given_method;
+  for (guint i = 0; i < param_table.n; i++)
+    if (strcmp (name, param_table.params[i]->name) == 0)
+      return &param_table.given[i];
+  return NULL;
+}
+
+gboolean
+cli_method_options_set (const char *name, char *value)
+{
+  char **place = find_place (name);
+
+  if (place == NULL)
+    return FALSE;
+  *place = value;
+  return TRUE;
+}
+
+char *
+cli_method_options_list (void)
+{
+  g_autoptr (GString) names = g_string_new ("method");
+
+  for (guint i = 0; i < param_table.n; i++)
+    g_string_append_printf (names, ", %s", param_table.params[i]->name);
+  return g_string_free (g_steal_pointer (&names), FALSE);
+}
+
+char **
+cli_method_options_keep (void)
+{
+  char **kept = g_new (char *, MAX_PARAMS + 1);
+
+  memcpy (kept, param_table.given, sizeof param_table.given);
+  kept[MAX_PARAMS] = given_method;
+  return kept;
+}
+
+void
+cli_method_options_restore (char **kept)
+{
+  memcpy (param_table.given, kept, sizeof param_table.given);
+  given_method = kept[MAX_PARAMS];
+  g_free (kept);
+}
