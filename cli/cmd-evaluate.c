@@ -5,6 +5,7 @@
 #include "evaluate-report.h"
 #include "evaluate-run.h"
 #include "interrupt.h"
+#include "report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -226,19 +227,8 @@ conclude (const CliEvaluationReport *self, const char *output, const GError *err
 {
   g_autoptr (GError) problem = NULL;
   const gboolean reported = report (self, output, &problem);
-  CliExit code = CLI_EXIT_DONE;
+  const CliExit code = cli_conclude (self->pictures, error, "are counted");
 
-  cli_inputs_list_failures (self->pictures);
-  if (cli_inputs_count (self->pictures, CLI_PICTURE_FAILED) > 0)
-    code = CLI_EXIT_FAILED;
-  if (error != NULL && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    {
-      code = CLI_EXIT_CANCELLED;
-      cli_say ("Stopped: %u of %u pictures are counted.",
-               cli_inputs_count (self->pictures, CLI_PICTURE_DONE), self->pictures->len);
-    }
-  else if (error != NULL)
-    code = cli_fail (error);
   return reported ? code : cli_fail (problem);
 }
 

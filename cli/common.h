@@ -19,6 +19,7 @@
  *   recipe.c           the command line that makes a picture's files again
  *   inputs.c           pictures and folders of pictures → CliPicture
  *   picture-run.c      many pictures, some at once, counted in order
+ *   report.c           what reports on many pictures have in common
  *   pipeline*.c        decode → device → files, many pictures at once
  *   resume.c           which pictures an earlier run has finished
  *   verify.c           devices --verify

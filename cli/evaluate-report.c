@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "evaluate-report.h"
 #include "common.h"
-#include "inputs.h"
+#include "report.h"
 #include "table.h"
 
-#include <math.h>
 #include <stdio.h>
 
 static const char *const column_titles[] = {
@@ -35,26 +34,13 @@ name_of (const CliEvaluationReport *self, int method)
 
 /* ---- for people ---- */
 
-/* "0.412±0.031"; what follows ± is half of the interval. */
-static char *
-format_estimate (VtrEstimate estimate, gboolean with_sign)
-{
-  char mean[G_ASCII_DTOSTR_BUF_SIZE], half[G_ASCII_DTOSTR_BUF_SIZE];
-
-  g_ascii_formatd (mean, sizeof mean, "%.3f", estimate.mean);
-  const char *sign = with_sign && mean[0] != '-' ? "+" : "";
-  if (isnan (estimate.low))
-    return g_strconcat (sign, mean, NULL);
-  g_ascii_formatd (half, sizeof half, "%.3f", (estimate.high - estimate.low) / 2);
-  return g_strconcat (sign, mean, "±", half, NULL);
-}
-
 static char *
 format_area (const CliEvaluationReport *self, int method, VtrMeasure measure)
 {
   if (!is_measured (self, measure))
     return g_strdup ("-");
-  return format_estimate (vtr_evaluation_get_area (self->evaluation, method, measure), FALSE);
+  return cli_format_estimate (vtr_evaluation_get_area (self->evaluation, method, measure), 3,
+                              FALSE);
 }
 
 static void
@@ -71,12 +57,12 @@ add_row (CliTable *table,
   g_autofree char *fallen = format_area (self, method, fall);
   g_autofree char *stayed = format_area (self, method, stay);
   g_autofree char *score =
-      format_estimate (vtr_evaluation_get_score (self->evaluation, method, contest), FALSE);
+      cli_format_estimate (vtr_evaluation_get_score (self->evaluation, method, contest), 3, FALSE);
   g_autofree char *difference =
       is_random ? g_strdup ("")
-                : format_estimate (vtr_evaluation_get_difference (self->evaluation, (guint) method,
-                                                                  contest),
-                                   TRUE);
+                : cli_format_estimate (vtr_evaluation_get_difference (self->evaluation,
+                                                                      (guint) method, contest),
+                                       3, TRUE);
   const gboolean is_worse =
       !is_random && vtr_evaluation_compare (self->evaluation, (guint) method, contest) ==
                         VTR_COMPARISON_NOT_BETTER;
@@ -143,31 +129,9 @@ cli_evaluation_report_print (const CliEvaluationReport *self)
 /* ---- JSON ---- */
 
 static void
-add_estimate (JsonBuilder *builder, VtrEstimate estimate)
-{
-  cli_json_number (builder, "mean", estimate.mean);
-  cli_json_number (builder, "low", estimate.low);
-  cli_json_number (builder, "high", estimate.high);
-}
-
-static void
-begin_object (JsonBuilder *builder, const char *member)
-{
-  json_builder_set_member_name (builder, member);
-  json_builder_begin_object (builder);
-}
-
-static void
-begin_array (JsonBuilder *builder, const char *member)
-{
-  json_builder_set_member_name (builder, member);
-  json_builder_begin_array (builder);
-}
-
-static void
 add_strings (JsonBuilder *builder, const char *member, const char *const *texts)
 {
-  begin_array (builder, member);
+  cli_json_begin_array (builder, member);
   for (; *texts != NULL; texts++)
     json_builder_add_string_value (builder, *texts);
   json_builder_end_array (builder);
@@ -177,14 +141,14 @@ add_strings (JsonBuilder *builder, const char *member, const char *const *texts)
 static void
 add_curve (JsonBuilder *builder, const CliEvaluationReport *self, int method, VtrMeasure measure)
 {
-  begin_array (builder, "curve");
+  cli_json_begin_array (builder, "curve");
   for (guint i = 0; i < vtr_measure_get_n_points (measure); i++)
     {
       const VtrEstimate point = vtr_evaluation_get_point (self->evaluation, method, measure, i);
 
       json_builder_begin_object (builder);
       cli_json_number (builder, "share", vtr_measure_get_share (measure, i));
-      add_estimate (builder, point);
+      cli_json_estimate (builder, point);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -193,13 +157,13 @@ add_curve (JsonBuilder *builder, const CliEvaluationReport *self, int method, Vt
 static void
 add_measures (JsonBuilder *builder, const CliEvaluationReport *self, int method)
 {
-  begin_object (builder, "measures");
+  cli_json_begin_object (builder, "measures");
   for (guint measure = 0; measure < VTR_N_MEASURES; measure++)
     {
       if (!is_measured (self, measure))
         continue;
-      begin_object (builder, vtr_measure_get_name (measure));
-      add_estimate (builder, vtr_evaluation_get_area (self->evaluation, method, measure));
+      cli_json_begin_object (builder, vtr_measure_get_name (measure));
+      cli_json_estimate (builder, vtr_evaluation_get_area (self->evaluation, method, measure));
       add_curve (builder, self, method, measure);
       json_builder_end_object (builder);
     }
@@ -214,8 +178,8 @@ add_difference (JsonBuilder *builder,
 {
   const VtrComparison comparison = vtr_evaluation_compare (self->evaluation, method, contest);
 
-  begin_object (builder, "above_random");
-  add_estimate (builder, vtr_evaluation_get_difference (self->evaluation, method, contest));
+  cli_json_begin_object (builder, "above_random");
+  cli_json_estimate (builder, vtr_evaluation_get_difference (self->evaluation, method, contest));
   json_builder_end_object (builder);
   json_builder_set_member_name (builder, "better_than_random");
   if (comparison == VTR_COMPARISON_UNKNOWN)
@@ -227,13 +191,13 @@ add_difference (JsonBuilder *builder,
 static void
 add_scores (JsonBuilder *builder, const CliEvaluationReport *self, int method)
 {
-  begin_object (builder, "scores");
+  cli_json_begin_object (builder, "scores");
   for (guint contest = 0; contest < VTR_N_CONTESTS; contest++)
     {
       if (!vtr_evaluation_has_contest (self->evaluation, contest))
         continue;
-      begin_object (builder, vtr_contest_get_name (contest));
-      add_estimate (builder, vtr_evaluation_get_score (self->evaluation, method, contest));
+      cli_json_begin_object (builder, vtr_contest_get_name (contest));
+      cli_json_estimate (builder, vtr_evaluation_get_score (self->evaluation, method, contest));
       if (method != VTR_RANDOM_ORDERS)
         add_difference (builder, self, (guint) method, contest);
       json_builder_end_object (builder);
@@ -242,23 +206,11 @@ add_scores (JsonBuilder *builder, const CliEvaluationReport *self, int method)
 }
 
 static void
-add_parameters (JsonBuilder *builder, VtrMethod *method)
-{
-  guint n;
-  const VtrMethodParam *const *params = vtr_method_get_params (vtr_method_get_name (method), &n);
-
-  begin_object (builder, "parameters");
-  for (guint i = 0; i < n; i++)
-    cli_json_string (builder, params[i]->name, vtr_method_get (method, params[i]->name));
-  json_builder_end_object (builder);
-}
-
-static void
 add_methods (JsonBuilder *builder, const CliEvaluationReport *self)
 {
   g_autofree guint *ranks = vtr_evaluation_rank (self->evaluation);
 
-  begin_array (builder, "methods");
+  cli_json_begin_array (builder, "methods");
   for (guint i = 0; i < vtr_evaluation_get_n_methods (self->evaluation); i++)
     {
       const int method = (int) ranks[i];
@@ -266,7 +218,7 @@ add_methods (JsonBuilder *builder, const CliEvaluationReport *self)
       json_builder_begin_object (builder);
       cli_json_integer (builder, "rank", i + 1);
       cli_json_string (builder, "method", name_of (self, method));
-      add_parameters (builder, vtr_evaluation_get_method (self->evaluation, ranks[i]));
+      cli_json_parameters (builder, vtr_evaluation_get_method (self->evaluation, ranks[i]));
       add_measures (builder, self, method);
       add_scores (builder, self, method);
       json_builder_end_object (builder);
@@ -277,31 +229,12 @@ add_methods (JsonBuilder *builder, const CliEvaluationReport *self)
 static void
 add_random (JsonBuilder *builder, const CliEvaluationReport *self)
 {
-  begin_object (builder, "random");
+  cli_json_begin_object (builder, "random");
   cli_json_integer (builder, "orders", VTR_EVALUATION_N_ORDERS);
   cli_json_integer (builder, "seed", self->seed);
   add_measures (builder, self, VTR_RANDOM_ORDERS);
   add_scores (builder, self, VTR_RANDOM_ORDERS);
   json_builder_end_object (builder);
-}
-
-static void
-add_failures (JsonBuilder *builder, const CliEvaluationReport *self)
-{
-  begin_array (builder, "failed");
-  for (guint i = 0; i < self->pictures->len; i++)
-    {
-      const CliPicture *picture = g_ptr_array_index (self->pictures, i);
-      g_autofree char *path = cli_name_to_text (picture->path);
-
-      if (picture->status != CLI_PICTURE_FAILED)
-        continue;
-      json_builder_begin_object (builder);
-      cli_json_string (builder, "picture", path);
-      cli_json_string (builder, "error", picture->error->message);
-      json_builder_end_object (builder);
-    }
-  json_builder_end_array (builder);
 }
 
 char *
@@ -322,7 +255,7 @@ cli_evaluation_report_to_json (const CliEvaluationReport *self)
                    vtr_quantity_get_name (vtr_evaluation_get_quantity (self->evaluation)));
   cli_json_integer (builder, "pictures", vtr_evaluation_get_n_pictures (self->evaluation));
   cli_json_boolean (builder, "stopped", self->stopped);
-  add_failures (builder, self);
+  cli_json_failures (builder, self->pictures);
   add_strings (builder, "left_out", (const char *const *) self->left_out);
   cli_json_string (builder, "ranked_by", vtr_contest_get_name (contest));
   add_methods (builder, self);
@@ -333,20 +266,6 @@ cli_evaluation_report_to_json (const CliEvaluationReport *self)
 
 /* ---- files ---- */
 
-static gboolean
-write_text (const char *folder, const char *name, const char *text, GError **error)
-{
-  g_autofree char *path = g_build_filename (folder, name, NULL);
-  g_autofree char *line = g_strconcat (text, "\n", NULL);
-  g_autoptr (GError) problem = NULL;
-
-  if (g_file_set_contents (path, line, -1, &problem))
-    return TRUE;
-  g_set_error (error, VTR_ERROR, VTR_ERROR_IO, "The file “%s” cannot be written: %s.", path,
-               problem->message);
-  return FALSE;
-}
-
 gboolean
 cli_evaluation_report_write (const CliEvaluationReport *self, const char *folder, GError **error)
 {
@@ -355,6 +274,6 @@ cli_evaluation_report_write (const CliEvaluationReport *self, const char *folder
   g_autofree char *pictures = describe_pictures (self);
   g_autofree char *title = g_strdup_printf ("Explanation methods compared: %s", pictures);
 
-  return write_text (folder, "evaluate.json", json, error) &&
+  return cli_write_text (folder, "evaluate.json", json, error) &&
          vtr_evaluation_save_charts (self->evaluation, title, stem, error);
 }
