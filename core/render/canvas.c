@@ -134,3 +134,25 @@ vtr_canvas_draw_text (VtrCanvas *self, int x, int y, guint scale, guint32 color,
       x += VTR_GLYPH_ADVANCE * (int) scale;
     }
 }
+
+void
+vtr_canvas_draw_text_within (VtrCanvas *self,
+                             int x,
+                             int y,
+                             int width,
+                             guint scale,
+                             guint32 color,
+                             const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  const glong n_fitting = MAX (width, 0) / (VTR_GLYPH_ADVANCE * (int) scale);
+
+  if (g_utf8_strlen (valid, -1) > n_fitting)
+    {
+      g_autofree char *start = g_utf8_substring (valid, 0, MAX (n_fitting - 2, 0));
+      g_autofree char *cut = g_strconcat (start, "..", NULL);
+      vtr_canvas_draw_text (self, x, y, scale, color, cut);
+    }
+  else
+    vtr_canvas_draw_text (self, x, y, scale, color, valid);
+}

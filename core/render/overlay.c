@@ -46,14 +46,16 @@ blend_pixel (guint8 *pixel, const guint8 *color, float opacity)
   pixel[3] = (guint8) (alpha * 255.0f + 0.5f);
 }
 
-void
-vtr_blend_map (guint8 *rgba,
-               const float *values,
-               gsize n,
-               float min,
-               float max,
-               guint8 colors[VTR_N_COLORS][3],
-               double opacity)
+/* Lays @values [n] (NaN: nothing) in colours over rgba [n][4]; @min and @max are the colormap's
+ * ends. */
+static void
+blend_map (guint8 *rgba,
+           const float *values,
+           gsize n,
+           float min,
+           float max,
+           guint8 colors[VTR_N_COLORS][3],
+           double opacity)
 {
   const float scale = get_scale (min, max, VTR_N_COLORS - 1);
 
@@ -89,7 +91,7 @@ blend_over (guint8 *below,
   if (values == NULL)
     return NULL;
   vtr_map_get_range (map, &min, &max);
-  vtr_blend_map (rgba, values, (gsize) width * height, min, max, colors, opacity);
+  blend_map (rgba, values, (gsize) width * height, min, max, colors, opacity);
   return vtr_image_take (width, height, g_steal_pointer (&rgba), 1, NULL);
 }
 
@@ -121,25 +123,37 @@ vtr_map_colorize (const VtrMap *self, const VtrInput *input, const char *colorma
 }
 
 VtrImage *
+vtr_map_draw_over (const VtrMap *map,
+                   const VtrInput *input,
+                   const VtrImage *below,
+                   guint8 colors[VTR_N_COLORS][3],
+                   double opacity,
+                   GError **error)
+{
+  const guint width = vtr_image_get_width (below);
+  const guint height = vtr_image_get_height (below);
+  const gsize size = (gsize) width * height * 4;
+  guint8 *copy = g_try_malloc (size);
+
+  if (copy != NULL)
+    memcpy (copy, vtr_image_get_rgba (below), size);
+  return blend_over (copy, width, height, map, input, colors, opacity, error);
+}
+
+VtrImage *
 vtr_map_overlay (const VtrMap *self,
                  const VtrInput *input,
                  const char *colormap,
                  double opacity,
                  GError **error)
 {
-  const VtrImage *image = vtr_input_get_image (input);
-  const gsize n_pixels = (gsize) vtr_image_get_width (image) * vtr_image_get_height (image);
   guint8 colors[VTR_N_COLORS][3];
 
   g_return_val_if_fail (opacity >= 0.0 && opacity <= 1.0, NULL);
 
   if (!vtr_colormap_fill (colormap, colors, error))
     return NULL;
-  guint8 *copy = g_try_malloc (n_pixels * 4);
-  if (copy != NULL)
-    memcpy (copy, vtr_image_get_rgba (image), n_pixels * 4);
-  return blend_over (copy, vtr_image_get_width (image), vtr_image_get_height (image), self, input,
-                     colors, opacity, error);
+  return vtr_map_draw_over (self, input, vtr_input_get_image (input), colors, opacity, error);
 }
 
 guint16 *

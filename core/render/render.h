@@ -34,17 +34,23 @@ void vtr_map_sample (const VtrMap *self,
                      guint height,
                      float *values);
 
+/* The same, on a canvas that shows a part of the picture. */
+void vtr_map_sample_part (const VtrMap *self,
+                          const VtrInput *input,
+                          const VtrRect *part,
+                          guint width,
+                          guint height,
+                          float *values);
+
 /* ---- overlay.c ---- */
 
-/* Lays @values [n] (NaN: nothing) in colours over rgba [n][4]; @min and @max are the colormap's
- * ends. */
-void vtr_blend_map (guint8 *rgba,
-                    const float *values,
-                    gsize n,
-                    float min,
-                    float max,
-                    guint8 colors[VTR_N_COLORS][3],
-                    double opacity);
+/* A map over @below, which shows the whole picture at any size; of that size. */
+VtrImage *vtr_map_draw_over (const VtrMap *map,
+                             const VtrInput *input,
+                             const VtrImage *below,
+                             guint8 colors[VTR_N_COLORS][3],
+                             double opacity,
+                             GError **error);
 
 /* [height][width] of the picture: 0 at the map's least value, 65535 at its greatest; 0 where no
  * patch covers the picture.  NULL if memory runs out. */
@@ -90,6 +96,15 @@ void vtr_canvas_draw_image (VtrCanvas *self, int x, int y, const VtrImage *image
 void
 vtr_canvas_draw_text (VtrCanvas *self, int x, int y, guint scale, guint32 color, const char *text);
 int vtr_text_width (const char *text, guint scale);
+
+/* The same, cut off where it would be wider than @width. */
+void vtr_canvas_draw_text_within (VtrCanvas *self,
+                                  int x,
+                                  int y,
+                                  int width,
+                                  guint scale,
+                                  guint32 color,
+                                  const char *text);
 
 /* ---- metadata.c ---- */
 

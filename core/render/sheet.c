@@ -90,29 +90,6 @@ make_subtitle (const Sheet *sheet)
                           vtr_input_get_n_rows (sheet->input), vtr_model_get_patch_size (model));
 }
 
-/* Draws text, cut off where it would be wider than @width. */
-static void
-draw_text_within (Sheet *sheet,
-                  int x,
-                  int y,
-                  int width,
-                  guint scale,
-                  guint32 color,
-                  const char *text)
-{
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
-  const glong n_fitting = MAX (width, 0) / (VTR_GLYPH_ADVANCE * (int) scale);
-
-  if (g_utf8_strlen (valid, -1) > n_fitting)
-    {
-      g_autofree char *start = g_utf8_substring (valid, 0, MAX (n_fitting - 2, 0));
-      g_autofree char *cut = g_strconcat (start, "..", NULL);
-      vtr_canvas_draw_text (&sheet->canvas, x, y, scale, color, cut);
-    }
-  else
-    vtr_canvas_draw_text (&sheet->canvas, x, y, scale, color, valid);
-}
-
 /* Draws a map over @photo (NULL: on its own) at the size of @width × @height. */
 static gboolean
 draw_map (Sheet *sheet,
@@ -124,27 +101,15 @@ draw_map (Sheet *sheet,
           const VtrImage *photo,
           GError **error)
 {
-  const gsize n_pixels = (gsize) width * height;
-  g_autofree float *values = g_try_new (float, n_pixels);
-  g_autofree guint8 *rgba = g_try_malloc0 (n_pixels * 4);
-  float min;
-  float max;
+  g_autoptr (VtrImage) image =
+      photo == NULL
+          ? vtr_map_colorize_at (map, sheet->input, sheet->options->colormap, width, height, error)
+          : vtr_map_draw_over (map, sheet->input, photo, sheet->colors, sheet->options->opacity,
+                               error);
 
-  if (values == NULL || rgba == NULL)
-    {
-      g_set_error (error, VTR_ERROR, VTR_ERROR_OUT_OF_MEMORY,
-                   "There is not enough memory for the sheet of maps.");
-      return FALSE;
-    }
-  if (photo != NULL)
-    memcpy (rgba, vtr_image_get_rgba (photo), n_pixels * 4);
-  vtr_map_sample (map, sheet->input, width, height, values);
-  vtr_map_get_range (map, &min, &max);
-  vtr_blend_map (rgba, values, n_pixels, min, max, sheet->colors,
-                 photo != NULL ? sheet->options->opacity : 1.0);
-  g_autoptr (VtrImage) image = vtr_image_take (width, height, g_steal_pointer (&rgba), 1, NULL);
-  vtr_canvas_draw_image (&sheet->canvas, x, y, image);
-  return TRUE;
+  if (image != NULL)
+    vtr_canvas_draw_image (&sheet->canvas, x, y, image);
+  return image != NULL;
 }
 
 /* Outlines the patch under a place "X,Y" that asks, on the photo at (@x, @y). */
@@ -223,11 +188,12 @@ draw_panels (Sheet *sheet, GError **error)
   draw_bar (sheet, MARGIN + 3 * step, y, (int) height, summary);
 
   const int text_y = y + (int) height + 8;
-  draw_text_within (sheet, MARGIN, text_y, (int) width, TEXT_SCALE, DIM, "photo");
-  draw_text_within (sheet, MARGIN + step, text_y, (int) width, TEXT_SCALE, DIM,
-                    vtr_map_get_label (summary));
-  draw_text_within (sheet, MARGIN + 2 * step, text_y, (int) width, TEXT_SCALE, DIM,
-                    "over the photo");
+  vtr_canvas_draw_text_within (&sheet->canvas, MARGIN, text_y, (int) width, TEXT_SCALE, DIM,
+                               "photo");
+  vtr_canvas_draw_text_within (&sheet->canvas, MARGIN + step, text_y, (int) width, TEXT_SCALE, DIM,
+                               vtr_map_get_label (summary));
+  vtr_canvas_draw_text_within (&sheet->canvas, MARGIN + 2 * step, text_y, (int) width, TEXT_SCALE,
+                               DIM, "over the photo");
   return TRUE;
 }
 
@@ -257,8 +223,8 @@ draw_grid (Sheet *sheet, GError **error)
   for (guint head = 0; head < sheet->n_heads; head++)
     {
       g_autofree char *label = g_strdup_printf ("head %u", sheet->heads[head]);
-      draw_text_within (sheet, x0 + (int) head * step_x, sheet->grid_y - LINE, step_x, TEXT_SCALE,
-                        DIM, label);
+      vtr_canvas_draw_text_within (&sheet->canvas, x0 + (int) head * step_x, sheet->grid_y - LINE,
+                                   step_x, TEXT_SCALE, DIM, label);
     }
   for (guint i = 0; i < sheet->n_layers; i++)
     {
@@ -317,9 +283,10 @@ draw (Sheet *sheet, GError **error)
   const int text_width = (int) width - 2 * MARGIN + GAP;
   if (!vtr_canvas_init (&sheet->canvas, width, height, BACKGROUND, error))
     return FALSE;
-  draw_text_within (sheet, MARGIN, MARGIN, text_width, TITLE_SCALE, BRIGHT, title);
-  draw_text_within (sheet, MARGIN, MARGIN + VTR_GLYPH_HEIGHT * TITLE_SCALE + 10, text_width,
-                    TEXT_SCALE, DIM, subtitle);
+  vtr_canvas_draw_text_within (&sheet->canvas, MARGIN, MARGIN, text_width, TITLE_SCALE, BRIGHT,
+                               title);
+  vtr_canvas_draw_text_within (&sheet->canvas, MARGIN, MARGIN + VTR_GLYPH_HEIGHT * TITLE_SCALE + 10,
+                               text_width, TEXT_SCALE, DIM, subtitle);
   return draw_panels (sheet, error) && (sheet->attention == NULL || draw_grid (sheet, error));
 }
 

@@ -12,17 +12,18 @@ typedef struct
 } Between;
 
 /*
- * @n_pixels pixels of a canvas that shows @extent pixels of the picture; @n patches cover it from
- * @start on for @length.  Before the first centre and after the last the outermost patch holds.
+ * @n_pixels pixels of a canvas that shows @extent pixels of the picture from @origin on; @n patches
+ * cover it from @start on for @length.  Before the first centre and after the last the outermost
+ * patch holds.
  */
 static Between *
-find_neighbours (guint n_pixels, double extent, double start, double length, guint n)
+find_neighbours (guint n_pixels, double origin, double extent, double start, double length, guint n)
 {
   Between *between = g_new (Between, n_pixels);
 
   for (guint i = 0; i < n_pixels; i++)
     {
-      const double at = (i + 0.5) * extent / n_pixels;
+      const double at = origin + (i + 0.5) * extent / n_pixels;
       const double patch = CLAMP ((at - start) / length * n - 0.5, 0.0, n - 1.0);
       between[i].lower = (guint) patch;
       between[i].upper = MIN (between[i].lower + 1, n - 1);
@@ -33,9 +34,13 @@ find_neighbours (guint n_pixels, double extent, double start, double length, gui
 }
 
 void
-vtr_map_sample (const VtrMap *self, const VtrInput *input, guint width, guint height, float *values)
+vtr_map_sample_part (const VtrMap *self,
+                     const VtrInput *input,
+                     const VtrRect *part,
+                     guint width,
+                     guint height,
+                     float *values)
 {
-  const VtrImage *image = vtr_input_get_image (input);
   const guint n_rows = vtr_map_get_n_rows (self);
   const guint n_columns = vtr_map_get_n_columns (self);
   const float *patches = vtr_map_get_values (self);
@@ -43,9 +48,9 @@ vtr_map_sample (const VtrMap *self, const VtrInput *input, guint width, guint he
 
   vtr_input_get_region (input, &region);
   g_autofree Between *columns =
-      find_neighbours (width, vtr_image_get_width (image), region.x, region.width, n_columns);
+      find_neighbours (width, part->x, part->width, region.x, region.width, n_columns);
   g_autofree Between *rows =
-      find_neighbours (height, vtr_image_get_height (image), region.y, region.height, n_rows);
+      find_neighbours (height, part->y, part->height, region.y, region.height, n_rows);
   for (guint y = 0; y < height; y++)
     {
       const float *upper = patches + (gsize) rows[y].lower * n_columns;
@@ -58,6 +63,15 @@ vtr_map_sample (const VtrMap *self, const VtrInput *input, guint width, guint he
           *values++ = above + rows[y].share * (below - above);
         }
     }
+}
+
+void
+vtr_map_sample (const VtrMap *self, const VtrInput *input, guint width, guint height, float *values)
+{
+  const VtrImage *image = vtr_input_get_image (input);
+  const VtrRect whole = { 0, 0, vtr_image_get_width (image), vtr_image_get_height (image) };
+
+  vtr_map_sample_part (self, input, &whole, width, height, values);
 }
 
 void
