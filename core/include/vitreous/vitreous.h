@@ -34,5 +34,6 @@
 #include <vitreous/vtr-score.h>
 #include <vitreous/vtr-proof.h>
 #include <vitreous/vtr-evaluation.h>
+#include <vitreous/vtr-agreement.h>
 #include <vitreous/vtr-render.h>
 #include <vitreous/vtr-export.h>
