@@ -183,13 +183,8 @@ save_png (const VtrDrawing *drawing, const char *stem, GError **error)
 {
   g_autofree char *path = g_strconcat (stem, ".png", NULL);
   g_autoptr (VtrImage) image = vtr_drawing_to_image (drawing, error);
-  g_autoptr (GBytes) bytes = NULL;
 
-  if (image == NULL)
-    return FALSE;
-  bytes = vtr_png_encode_rgba (vtr_image_get_rgba (image), drawing->width, drawing->height, NULL, 0,
-                               error);
-  return bytes != NULL && vtr_write_atomically (path, bytes, error);
+  return image != NULL && vtr_image_save (image, path, 0, error);
 }
 
 gboolean

@@ -6,6 +6,7 @@
  *
  *   image.c       VtrImage
  *   image-load.c  reading pictures by gdk-pixbuf
+ *   image-save.c  writing them, PNG and JPEG
  *   container.c   what gdk-pixbuf does not tell of a file: whether it is whole, PNG's orientation
  *   png.c         8-bit RGBA and 16-bit grey PNG with text, to memory
  *   zip.c         members of a ZIP file, to memory

@@ -213,6 +213,39 @@ test_full_disk (void)
   g_assert_cmpuint (count_files (path), ==, 1);
 }
 
+/* PNG to the bit, JPEG nearly; what the name does not say is refused. */
+static void
+test_save (void)
+{
+  g_autofree char *stem = pixel_fixture_temporary ("picture");
+  g_autofree guint8 *rgba = g_malloc (16 * 8 * 4);
+  const guint n_before = count_files (stem);
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < 16 * 8; i++)
+    memcpy (rgba + 4 * i,
+            (guint8[]){ (guint8) (10 * (i % 16)), 100, (guint8) (20 * (i / 16)), 255 }, 4);
+  g_autoptr (VtrImage) image = vtr_image_new (16, 8, rgba, 16 * 4);
+  for (guint i = 0; i < 3; i++)
+    {
+      static const char *const endings[] = { ".png", ".JPG", ".jpeg" };
+      g_autofree char *path = g_strconcat (stem, endings[i], NULL);
+
+      g_assert_true (vtr_image_save (image, path, 95, &error));
+      g_autoptr (VtrImage) again = vtr_image_load (path, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (vtr_image_get_width (again), ==, 16);
+      g_assert_cmpuint (vtr_image_get_height (again), ==, 8);
+      const guint8 *read = vtr_image_get_rgba (again);
+      for (guint k = 0; k < 16 * 8 * 4; k++)
+        g_assert_cmpint (ABS ((int) read[k] - (int) rgba[k]), <=, i == 0 ? 0 : 24);
+    }
+  g_assert_cmpuint (count_files (stem), ==, n_before + 3);
+  g_autofree char *odd = g_strconcat (stem, ".bmp", NULL);
+  g_assert_false (vtr_image_save (image, odd, 95, &error));
+  g_assert_error (error, VTR_ERROR, VTR_ERROR_USAGE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -223,5 +256,6 @@ main (int argc, char **argv)
   g_test_add_func ("/io/write/ora", test_ora);
   g_test_add_func ("/io/write/atomic", test_atomic);
   g_test_add_func ("/io/write/full-disk", test_full_disk);
+  g_test_add_func ("/io/write/save", test_save);
   return g_test_run ();
 }

@@ -42,6 +42,20 @@ VtrImage *vtr_image_load (const char *path, GError **error);
 VTR_AVAILABLE_IN_0_1
 VtrImage *vtr_image_new (guint width, guint height, const guint8 *rgba, gsize stride);
 
+/**
+ * vtr_image_save:
+ * @self: a picture
+ * @path: a file whose name ends with .png, .jpg or .jpeg
+ * @quality: of JPEG, 0..100
+ * @error: return location
+ *
+ * Writes a picture under a temporary name first; JPEG without transparency.
+ *
+ * Returns: whether it was written
+ */
+VTR_AVAILABLE_IN_0_1
+gboolean vtr_image_save (const VtrImage *self, const char *path, guint quality, GError **error);
+
 VTR_AVAILABLE_IN_0_1
 VtrImage *vtr_image_ref (VtrImage *self);
 VTR_AVAILABLE_IN_0_1
