@@ -14,6 +14,7 @@
  *   head-report.c      what `head train` says of its head
  *   evaluate-run.c     many pictures through vtr_evaluation_try ()
  *   evaluate-report.c  what `evaluate` says of the methods
+ *   compare-*.c        what `compare` does with pictures and says of them (compare.h)
  *   explain-options.c  what may be said to `explain`
  *   method-options.c   what may be said about methods, from the library's tables
  *   recipe.c           the command line that makes a picture's files again
@@ -53,6 +54,7 @@ CliExit cli_devices (int argc, char **argv);
 CliExit cli_bench (int argc, char **argv);
 CliExit cli_head (int argc, char **argv);
 CliExit cli_evaluate (int argc, char **argv);
+CliExit cli_compare (int argc, char **argv);
 
 /* The command of that name, or NULL. */
 const CliCommand *cli_command_find (const char *name);

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <math.h>
+#include <string.h>
 
 char *
 cli_format_estimate (VtrEstimate estimate, guint n_digits, gboolean with_sign)
@@ -68,6 +69,22 @@ cli_json_failures (JsonBuilder *builder, GPtrArray *pictures)
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
+}
+
+void
+cli_csv_append (GString *line, const char *text)
+{
+  if (text == NULL)
+    return;
+  if (strpbrk (text, ",\"\r\n") == NULL)
+    {
+      g_string_append (line, text);
+      return;
+    }
+  g_string_append_c (line, '"');
+  for (; *text != '\0'; text++)
+    g_string_append (line, *text == '"' ? "\"\"" : (char[]){ *text, '\0' });
+  g_string_append_c (line, '"');
 }
 
 gboolean

@@ -27,6 +27,9 @@ void cli_json_failures (JsonBuilder *builder, GPtrArray *pictures);
 
 /* ---- files ---- */
 
+/* A text as a field of CSV, in quotation marks where need be; nothing for NULL. */
+void cli_csv_append (GString *line, const char *text);
+
 /* A line feed is added; written under a temporary name first. */
 gboolean cli_write_text (const char *folder, const char *name, const char *text, GError **error);
 

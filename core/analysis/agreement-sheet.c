@@ -124,8 +124,9 @@ draw_numbers (VtrCanvas *canvas, const VtrAgreementRow *row, int y)
     if (!isnan (row->agreement.values[i]))
       draw_number (canvas, x, &y, measure_titles[i],
                    g_ascii_formatd (text, sizeof text, "%.4f", row->agreement.values[i]));
-  g_ascii_formatd (text, sizeof text, "%.3g %%", 100.0 * row->difference);
-  draw_number (canvas, x, &y, "full colour", text);
+  g_ascii_formatd (text, sizeof text, "%.3g", 100.0 * row->difference);
+  g_autofree char *percent = g_strconcat (text, " %", NULL);
+  draw_number (canvas, x, &y, "full colour", percent);
   for (guint i = 0; i < 2; i++)
     draw_class (canvas, row, i, x, &y);
 }
