@@ -228,20 +228,22 @@ add_word (GPtrArray *words, const char *before, const char *value, const char *o
     g_ptr_array_add (words, g_strconcat (before, value, NULL));
 }
 
-/* Parameters that both methods have and that differ. */
+/* Parameters that both methods have and that differ, but for defaults of different methods. */
 static void
 add_parameters (GPtrArray *words, VtrMethod *method, VtrMethod *other)
 {
   guint n;
   const VtrMethodParam *const *params = vtr_method_get_params (vtr_method_get_name (method), &n);
+  const gboolean is_same = is_same_text (vtr_method_get_name (method), vtr_method_get_name (other));
 
   for (guint i = 0; i < n; i++)
     {
-      const char *value = vtr_method_get (other, params[i]->name);
+      const char *value = vtr_method_get (method, params[i]->name);
+      const char *others = vtr_method_get (other, params[i]->name);
       g_autofree char *before = g_strconcat (params[i]->name, " ", NULL);
 
-      if (value != NULL)
-        add_word (words, before, vtr_method_get (method, params[i]->name), value);
+      if (others != NULL && (is_same || !is_same_text (value, params[i]->default_text)))
+        add_word (words, before, value, others);
     }
 }
 

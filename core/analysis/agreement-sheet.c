@@ -13,10 +13,9 @@
 #define SCALE 2
 #define LINE (VTR_GLYPH_HEIGHT * SCALE + 6)
 #define TITLE_LINE (VTR_GLYPH_HEIGHT * TITLE_SCALE + 10)
-#define NUMBERS_WIDTH 400
+#define NUMBERS_WIDTH 350
 #define NUMBER_X 168 /* of values, behind their names */
 #define STEP (VTR_ROW_EDGE + GAP)
-#define ROW_STEP (VTR_ROW_EDGE + ROW_GAP)
 #define ROWS_Y (MARGIN + TITLE_LINE + LINE + 18 + LINE + 4)
 #define LEGEND_HEIGHT 14
 #define WIDTH (2 * MARGIN + VTR_ROW_N_PANELS * STEP + GAP + NUMBERS_WIDTH)
@@ -77,16 +76,26 @@ draw_headings (VtrCanvas *canvas, const char *name_a, const char *name_b)
 
 /* ---- a row ---- */
 
+static int
+row_height (const VtrAgreementRow *row)
+{
+  int n_lines = 2; /* its name, the meaning of colours */
+
+  for (guint i = 0; i < VTR_N_AGREEMENT_MEASURES; i++)
+    n_lines += !isnan (row->agreement.values[i]);
+  for (guint i = 0; i < 2; i++)
+    n_lines += row->labels[i] != NULL;
+  return MAX ((int) vtr_image_get_height (row->panels[0]), n_lines * LINE);
+}
+
 static void
 draw_panels (VtrCanvas *canvas, const VtrAgreementRow *row, int y)
 {
   for (guint i = 0; i < VTR_ROW_N_PANELS; i++)
     {
       const int width = (int) vtr_image_get_width (row->panels[i]);
-      const int height = (int) vtr_image_get_height (row->panels[i]);
 
-      vtr_canvas_draw_image (canvas, panel_x (i) + (VTR_ROW_EDGE - width) / 2,
-                             y + (VTR_ROW_EDGE - height) / 2, row->panels[i]);
+      vtr_canvas_draw_image (canvas, panel_x (i) + (VTR_ROW_EDGE - width) / 2, y, row->panels[i]);
     }
 }
 
@@ -119,7 +128,7 @@ draw_numbers (VtrCanvas *canvas, const VtrAgreementRow *row, int y)
   char text[G_ASCII_DTOSTR_BUF_SIZE];
 
   vtr_canvas_draw_text_within (canvas, x, y, NUMBERS_WIDTH, SCALE, BRIGHT, row->name);
-  y += LINE + 4;
+  y += LINE;
   for (guint i = 0; i < VTR_N_AGREEMENT_MEASURES; i++)
     if (!isnan (row->agreement.values[i]))
       draw_number (canvas, x, &y, measure_titles[i],
@@ -129,6 +138,31 @@ draw_numbers (VtrCanvas *canvas, const VtrAgreementRow *row, int y)
   draw_number (canvas, x, &y, "full colour", percent);
   for (guint i = 0; i < 2; i++)
     draw_class (canvas, row, i, x, &y);
+}
+
+static int
+sheet_height (VtrAgreementRow *const *rows, guint n_rows)
+{
+  int height = ROWS_Y - ROW_GAP + MARGIN;
+
+  for (guint i = 0; i < n_rows; i++)
+    height += row_height (rows[i]) + ROW_GAP;
+  return height;
+}
+
+static void
+draw_rows (VtrCanvas *canvas, VtrAgreementRow *const *rows, guint n_rows)
+{
+  int y = ROWS_Y;
+
+  for (guint i = 0; i < n_rows; i++)
+    {
+      if (i > 0)
+        vtr_canvas_fill (canvas, MARGIN, y - ROW_GAP / 2, WIDTH - 2 * MARGIN, 1, LINE_COLOR);
+      draw_panels (canvas, rows[i], y);
+      draw_numbers (canvas, rows[i], y);
+      y += row_height (rows[i]) + ROW_GAP;
+    }
 }
 
 VtrImage *
@@ -146,22 +180,13 @@ vtr_agreement_sheet_new (VtrAgreementRow *const *rows,
   g_return_val_if_fail (title != NULL && subtitle != NULL, NULL);
   g_return_val_if_fail (name_a != NULL && name_b != NULL, NULL);
 
-  if (!vtr_canvas_init (&canvas, WIDTH, ROWS_Y + n_rows * ROW_STEP - ROW_GAP + MARGIN, BACKGROUND,
-                        error))
+  if (!vtr_canvas_init (&canvas, WIDTH, (guint) sheet_height (rows, n_rows), BACKGROUND, error))
     return NULL;
   vtr_canvas_draw_text_within (&canvas, MARGIN, MARGIN, WIDTH - 2 * MARGIN, TITLE_SCALE, BRIGHT,
                                title);
   vtr_canvas_draw_text_within (&canvas, MARGIN, MARGIN + TITLE_LINE, WIDTH - 2 * MARGIN, SCALE, DIM,
                                subtitle);
   draw_headings (&canvas, name_a, name_b);
-  for (guint i = 0; i < n_rows; i++)
-    {
-      const int y = ROWS_Y + (int) i * ROW_STEP;
-
-      if (i > 0)
-        vtr_canvas_fill (&canvas, MARGIN, y - ROW_GAP / 2, WIDTH - 2 * MARGIN, 1, LINE_COLOR);
-      draw_panels (&canvas, rows[i], y);
-      draw_numbers (&canvas, rows[i], y);
-    }
+  draw_rows (&canvas, rows, n_rows);
   return vtr_image_take (canvas.width, canvas.height, canvas.rgba, 1, NULL);
 }
