@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "head-report.h"
-#include "common.h"
-#include "inputs.h"
+#include "report.h"
 #include "table.h"
 
 #include <stdio.h>
@@ -159,26 +158,6 @@ add_class (JsonBuilder *builder, VtrHead *head, guint index)
   json_builder_end_object (builder);
 }
 
-static void
-add_failures (JsonBuilder *builder, GPtrArray *pictures)
-{
-  json_builder_set_member_name (builder, "failed");
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < pictures->len; i++)
-    {
-      const CliPicture *picture = g_ptr_array_index (pictures, i);
-      g_autofree char *path = cli_name_to_text (picture->path);
-
-      if (picture->status != CLI_PICTURE_FAILED)
-        continue;
-      json_builder_begin_object (builder);
-      cli_json_string (builder, "picture", path);
-      cli_json_string (builder, "error", picture->error->message);
-      json_builder_end_object (builder);
-    }
-  json_builder_end_array (builder);
-}
-
 void
 cli_head_report_print_json (const CliHeadReport *self)
 {
@@ -203,7 +182,7 @@ cli_head_report_print_json (const CliHeadReport *self)
   for (guint i = 0; i < vtr_head_get_n_classes (self->head); i++)
     add_class (builder, self->head, i);
   json_builder_end_array (builder);
-  add_failures (builder, self->pictures);
+  cli_json_failures (builder, self->pictures);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

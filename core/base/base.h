@@ -10,6 +10,7 @@
  *   error.c     the error domain
  *   debug.c     VTR_DEBUG
  *   json.c      members of JSON objects (json.h)
+ *   random.c    numbers that are the same on every machine
  *   progress.c  progress over several steps, cancellation
  */
 #ifndef G_LOG_DOMAIN
@@ -77,6 +78,17 @@ typedef enum
 } VtrDebugFlags;
 
 VtrDebugFlags vtr_debug_flags (void);
+
+/* ---- random.c ---- */
+
+/* The next of a row of random numbers; any state begins one. */
+guint64 vtr_random_next (guint64 *state);
+
+/* The same, 0 ≤ x < 1. */
+double vtr_random_next_share (guint64 *state);
+
+/* A state for each seed and text. */
+guint64 vtr_random_begin (guint32 seed, const char *text);
 
 /* ---- progress.c ---- */
 

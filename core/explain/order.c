@@ -35,17 +35,6 @@ vtr_order_new (const float *values, gsize n)
   return order;
 }
 
-/* SplitMix64 (Steele, Lea & Flood 2014): g_rand's numbers may change with GLib and environment. */
-static guint64
-next_random (guint64 *state)
-{
-  guint64 z = *state += G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-
-  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT (0x94d049bb133111eb);
-  return z ^ (z >> 31);
-}
-
 guint32 *
 vtr_order_new_random (gsize n, guint32 seed)
 {
@@ -55,7 +44,7 @@ vtr_order_new_random (gsize n, guint32 seed)
   for (gsize i = n; i > 1; i--)
     {
       /* 0..i − 1 of the upper 32 bits, by multiplication. */
-      const gsize k = (gsize) ((next_random (&state) >> 32) * i >> 32);
+      const gsize k = (gsize) ((vtr_random_next (&state) >> 32) * i >> 32);
       const guint32 swapped = order[k];
 
       order[k] = order[i - 1];
