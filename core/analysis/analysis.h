@@ -8,6 +8,9 @@
  *   evaluation.c      VtrEvaluation: pictures added up, methods compared
  *   measures.c        names and points of measures, contests
  *   findings.c        one picture: all methods and random orders measured
+ *   agreement*.c      two explanations of a picture (agreement.h)
+ *   augment.c         training pictures made by attention
+ *   augment-spots.c   where in a picture it is
  *   chart.c           where what goes on a chart
  *   chart-panels.c    curves and bars
  *   drawing.c         areas, lines and text

@@ -35,5 +35,6 @@
 #include <vitreous/vtr-proof.h>
 #include <vitreous/vtr-evaluation.h>
 #include <vitreous/vtr-agreement.h>
+#include <vitreous/vtr-augment.h>
 #include <vitreous/vtr-render.h>
 #include <vitreous/vtr-export.h>
