@@ -45,6 +45,10 @@ provide_drivers ()
       attempt 'fetching SwiftShader for the tests, not installed' \
         unpack_packages "$drivers/swiftshader" chromium-common || true
   fi
+  # Mesa's compiled kernels, which all builds have alike, and keep from run to run.
+  MESA_SHADER_CACHE_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/vitreous-tests/shaders
+  export MESA_SHADER_CACHE_DIR
+  mkdir -p "$MESA_SHADER_CACHE_DIR"
   use_mesa "$drivers/mesa"
   use_swiftshader "$drivers/swiftshader"
   export VTR_TEST_LAVAPIPE VTR_TEST_RADV VTR_TEST_SWIFTSHADER VTR_TEST_MESA_LIBS
