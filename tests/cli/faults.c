@@ -10,7 +10,8 @@
  *   memory     pictures that are taller than wide are too much for the device
  *   full       the disk is full: of a file in the folder vitreous-out the first bytes are written
  *   slow       every run takes at least a tenth of a second
- *   wrong      of the ops that are verified, the first comes out wrong and the second failed
+ *   wrong      of the ops that are verified, the first comes out wrong and the second failed; the
+ *              others are the processor's
  */
 #include <vitreous/vitreous.h>
 
@@ -133,9 +134,15 @@ vtr_device_verify (VtrDevice *self,
 
   if (next == NULL)
     *(void **) &next = dlsym (RTLD_NEXT, "vtr_device_verify");
-  VtrVerification *found = next (self, progress, progress_data, cancellable, error);
-  if (found == NULL || !fault_is ("wrong"))
-    return found;
+  if (!fault_is ("wrong"))
+    return next (self, progress, progress_data, cancellable, error);
+
+  /* What is right is said of the processor, which takes a twentieth of the time. */
+  g_autoptr (VtrDevice) cpu = vtr_device_open ("cpu", error);
+  VtrVerification *found =
+      cpu != NULL ? next (cpu, progress, progress_data, cancellable, error) : NULL;
+  if (found == NULL)
+    return NULL;
   found->verdict = found->ops[0].verdict = VTR_VERDICT_WRONG;
   found->ops[0].nmse = found->ops[0].max_error = INFINITY;
   found->ops[0].problem = g_strdup ("In the case “odd”: there is no number.");
