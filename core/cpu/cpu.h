@@ -21,6 +21,7 @@
  *   activation.h      what follows the sums in both, and its slope
  *   attention.c       attention
  *   attention-rows.c  attention-rows, attention-apply
+ *   attention-statistics.c  attention-statistics
  *   rollout.c         rollout-row-sums, rollout-histogram, rollout-step
  *   rollout-select.c  rollout-select, rollout-weights, reduce-partials
  *   layers-backward.c     layer-norm-backward, activation-backward, swiglu-backward, pool-backward

@@ -17,6 +17,7 @@ const VtrCpuVariant VTR_CPU (variant) = {
     [VTR_KERNEL_POOL] = VTR_CPU (pool),
     [VTR_KERNEL_ATTENTION_ROWS] = VTR_CPU (attention_rows),
     [VTR_KERNEL_ATTENTION_APPLY] = VTR_CPU (attention_apply),
+    [VTR_KERNEL_ATTENTION_STATISTICS] = VTR_CPU (attention_statistics),
     [VTR_KERNEL_ROLLOUT_ROW_SUMS] = VTR_CPU (rollout_row_sums),
     [VTR_KERNEL_ROLLOUT_HISTOGRAM] = VTR_CPU (rollout_histogram),
     [VTR_KERNEL_ROLLOUT_SELECT] = VTR_CPU (rollout_select),

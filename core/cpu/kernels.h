@@ -47,6 +47,7 @@ void VTR_CPU (attention) (gconstpointer params, float *const *tensors);
 void VTR_CPU (pool) (gconstpointer params, float *const *tensors);
 void VTR_CPU (attention_rows) (gconstpointer params, float *const *tensors);
 void VTR_CPU (attention_apply) (gconstpointer params, float *const *tensors);
+void VTR_CPU (attention_statistics) (gconstpointer params, float *const *tensors);
 void VTR_CPU (rollout_row_sums) (gconstpointer params, float *const *tensors);
 void VTR_CPU (rollout_histogram) (gconstpointer params, float *const *tensors);
 void VTR_CPU (rollout_select) (gconstpointer params, float *const *tensors);

@@ -140,6 +140,20 @@ vtr_vec_abs (VtrVec a)
   return (VtrVec) ((VtrMask) a & 0x7fffffff);
 }
 
+static inline VtrVec
+vtr_vec_sqrt (VtrVec a)
+{
+#if VTR_LANES == 16
+  return (VtrVec) _mm512_sqrt_ps ((__m512) a);
+#elif VTR_LANES == 8
+  return (VtrVec) _mm256_sqrt_ps ((__m256) a);
+#else
+  for (guint lane = 0; lane < VTR_LANES; lane++)
+    a[lane] = __builtin_sqrtf (a[lane]);
+  return a;
+#endif
+}
+
 static inline float
 vtr_vec_sum (VtrVec vec)
 {
@@ -245,6 +259,30 @@ vtr_vec_exp2 (VtrVec x)
   p = p * r + 6.93147182e-1f;
   p = p * r + 1.0f;
   return p * (VtrVec) (((VtrMask) shifted - 0x4b400000 + 127) << 23);
+}
+
+/*
+ * log₂ x for normal x > 0, wrong by 1 unit in the last place or 6e-8; of 0 and denormal x a finite
+ * number below −126.  x = 2^e·m with m in √½ .. √2; log₂ m = (m − 1)·P (m − 1), P the polynomial of
+ * degree 8 that is least wrong, relatively.
+ */
+static inline VtrVec
+vtr_vec_log2 (VtrVec x)
+{
+  const gint32 root_half = 0x3f3504f3; /* the bits of √½ */
+  const VtrMask bits = (VtrMask) x - root_half;
+  const VtrMask exponent = bits >> 23;
+  const VtrVec t = (VtrVec) ((bits & 0x7fffff) + root_half) - 1.0f;
+
+  VtrVec p = t * 1.2583681e-1f - 2.0726965e-1f;
+  p = p * t + 2.1571564e-1f;
+  p = p * t - 2.3894484e-1f;
+  p = p * t + 2.8791625e-1f;
+  p = p * t - 3.6070368e-1f;
+  p = p * t + 4.8091064e-1f;
+  p = p * t - 7.2134735e-1f;
+  p = p * t + 1.4426950f;
+  return p * t + __builtin_convertvector(exponent, VtrVec);
 }
 
 /* 1 / (1 + e^−x) */

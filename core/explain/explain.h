@@ -211,6 +211,9 @@ guint32 *vtr_explain_find_queries (const VtrExplainRun *run,
 /* Says that no patch covers (@x, @y) of the picture; FALSE. */
 gboolean vtr_explain_fail_place (VtrInput *input, double x, double y, GError **error);
 
+/* Whether a picture was prepared for the session's model; VTR_ERROR_USAGE if not. */
+gboolean vtr_explain_check_input (VtrSession *session, VtrInput *input, GError **error);
+
 /* Weights of the tokens that ask, [n_inputs][n_tokens]: 1/m for each of m, and 0 for the others. */
 float *vtr_explain_make_query_weights (const VtrExplainRun *run, GError **error);
 

@@ -177,17 +177,23 @@ add_extras (const Job *job, const VtrProgress *whole, GError **error)
   return TRUE;
 }
 
+gboolean
+vtr_explain_check_input (VtrSession *session, VtrInput *input, GError **error)
+{
+  if (vtr_input_get_model (input) == session->model)
+    return TRUE;
+  g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+               "A picture was prepared for another model than “%s”",
+               vtr_model_get_name (session->model));
+  return FALSE;
+}
+
 static gboolean
 check_inputs (VtrSession *session, VtrInput *const *inputs, guint n_inputs, GError **error)
 {
   for (guint i = 0; i < n_inputs; i++)
-    if (vtr_input_get_model (inputs[i]) != session->model)
-      {
-        g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-                     "A picture was prepared for another model than “%s”",
-                     vtr_model_get_name (session->model));
-        return FALSE;
-      }
+    if (!vtr_explain_check_input (session, inputs[i], error))
+      return FALSE;
   return TRUE;
 }
 

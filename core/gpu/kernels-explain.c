@@ -104,6 +104,23 @@ vtr_launch_choose_attention_apply (const VtrGpuLimits *limits,
   launch->groups[2] = apply->n_images;
 }
 
+void
+vtr_launch_choose_attention_statistics (const VtrGpuLimits *limits,
+                                        const VtrTensor *const *tensors,
+                                        gconstpointer params,
+                                        VtrLaunch *launch)
+{
+  const VtrAttentionStatisticsParams *statistics = params;
+  const Variants variants = OF_ATTENTION (VTR_SHADER_ATTENTION_STATISTICS);
+  const guint32 local_size = local_size_for (limits, tensors[0]);
+
+  choose_variant (launch, limits, &variants, tensors[0], local_size, TILE_SIZE,
+                  statistics->head_width);
+  launch->groups[0] = vtr_launch_n_tiles (statistics->n_tokens, local_size);
+  launch->groups[1] = statistics->n_heads;
+  launch->groups[2] = statistics->n_images;
+}
+
 /* @variants: of attention alone, then with gradients. */
 static void
 choose_rollout (VtrLaunch *launch,

@@ -87,6 +87,7 @@ static const Choice choices[VTR_N_KERNELS] = {
       PER_VALUE_F16 (VTR_SHADER_POOL, VTR_SHADER_POOL_F16, 0, VtrPoolParams, n_values),
   [VTR_KERNEL_ATTENTION_ROWS] = CHOSEN_BY (vtr_launch_choose_attention_rows),
   [VTR_KERNEL_ATTENTION_APPLY] = CHOSEN_BY (vtr_launch_choose_attention_apply),
+  [VTR_KERNEL_ATTENTION_STATISTICS] = CHOSEN_BY (vtr_launch_choose_attention_statistics),
   [VTR_KERNEL_ROLLOUT_ROW_SUMS] = CHOSEN_BY (vtr_launch_choose_rollout_row_sums),
   [VTR_KERNEL_ROLLOUT_HISTOGRAM] = CHOSEN_BY (vtr_launch_choose_rollout_histogram),
   [VTR_KERNEL_ROLLOUT_SELECT] = CHOSEN_BY (vtr_launch_choose_rollout_select),

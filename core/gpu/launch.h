@@ -63,6 +63,10 @@ void vtr_launch_choose_attention_apply (const VtrGpuLimits *limits,
                                         const VtrTensor *const *tensors,
                                         gconstpointer params,
                                         VtrLaunch *launch);
+void vtr_launch_choose_attention_statistics (const VtrGpuLimits *limits,
+                                             const VtrTensor *const *tensors,
+                                             gconstpointer params,
+                                             VtrLaunch *launch);
 void vtr_launch_choose_rollout_row_sums (const VtrGpuLimits *limits,
                                          const VtrTensor *const *tensors,
                                          gconstpointer params,

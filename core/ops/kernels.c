@@ -22,6 +22,8 @@ static const VtrKernelInfo kernels[VTR_N_KERNELS] = {
                                   sizeof (VtrAttentionRowsParams) },
   [VTR_KERNEL_ATTENTION_APPLY] = { "attention-apply", 4, T0 | T1 | T2, T3,
                                    sizeof (VtrAttentionApplyParams) },
+  [VTR_KERNEL_ATTENTION_STATISTICS] = { "attention-statistics", 3, T0 | T1, T2,
+                                        sizeof (VtrAttentionStatisticsParams) },
   [VTR_KERNEL_ROLLOUT_ROW_SUMS] = { "rollout-row-sums", 4, T0 | T1 | T2, T3,
                                     sizeof (VtrRolloutParams) },
   [VTR_KERNEL_ROLLOUT_HISTOGRAM] = { "rollout-histogram", 4, T0 | T1 | T2 | T3, T3,

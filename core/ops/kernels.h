@@ -21,6 +21,7 @@ typedef enum
   VTR_KERNEL_POOL,
   VTR_KERNEL_ATTENTION_ROWS,
   VTR_KERNEL_ATTENTION_APPLY,
+  VTR_KERNEL_ATTENTION_STATISTICS,
   VTR_KERNEL_ROLLOUT_ROW_SUMS,
   VTR_KERNEL_ROLLOUT_HISTOGRAM,
   VTR_KERNEL_ROLLOUT_SELECT,
@@ -151,6 +152,17 @@ typedef struct
   guint32 chunk_size; /* queries of a chunk */
   float scale;        /* of q·k */
 } VtrAttentionApplyParams;
+
+typedef struct
+{
+  guint32 n_images;
+  guint32 n_tokens;
+  guint32 n_heads;
+  guint32 head_width;
+  guint32 n_prefix;
+  guint32 n_columns; /* of patches */
+  float scale;       /* of q·k */
+} VtrAttentionStatisticsParams;
 
 /* Of rollout-row-sums, rollout-histogram and rollout-step.  With a fusion that takes gradients,
  * their tensors are qkv, VtrRolloutScratch's rows, d_context and what they write. */

@@ -216,6 +216,35 @@ gboolean vtr_op_attention_apply (VtrStream *stream,
                                  const VtrTensor *out,
                                  GError **error);
 
+/* What vtr_op_attention_statistics () sums up of a row p of A_h. */
+typedef enum
+{
+  VTR_ROW_ENTROPY,        /* −Σ p ln p over all keys */
+  VTR_ROW_PATCH_ENTROPY,  /* −Σ p ln p over the patches */
+  VTR_ROW_PATCH_MASS,     /* Σ p over the patches */
+  VTR_ROW_SQUARES,        /* Σ p² over all keys */
+  VTR_ROW_PATCH_SQUARES,  /* Σ p² over the patches */
+  VTR_ROW_MAXIMUM,        /* max p over all keys */
+  VTR_ROW_PATCH_MAXIMUM,  /* max p over the patches */
+  VTR_ROW_FIRST_MASS,     /* p of the first prefix token; 0 where there is none */
+  VTR_ROW_OTHER_MASS,     /* Σ p of the other prefix tokens */
+  VTR_ROW_SELF_MASS,      /* p of the query itself */
+  VTR_ROW_NEIGHBOUR_MASS, /* Σ p of the up to 8 patches around the query; 0 of prefix tokens */
+  VTR_ROW_DISTANCE, /* Σ p·‖x_q − x_k‖ over the patches, in patches; 0 of prefix tokens */
+  VTR_N_ROW_SUMS
+} VtrRowSum;
+
+/* sums [b][h][n][VTR_N_ROW_SUMS]: of every row of A_h.  @n_prefix tokens come before the patches,
+ * which lie in rows of @n_columns. */
+gboolean vtr_op_attention_statistics (VtrStream *stream,
+                                      const VtrTensor *qkv,
+                                      const VtrTensor *lse,
+                                      float scale,
+                                      guint n_prefix,
+                                      guint n_columns,
+                                      const VtrTensor *sums,
+                                      GError **error);
+
 /* How A_h of several heads, and for the last three G_h = A_h ⊙ ∂y/∂A_h, become one matrix. */
 typedef enum
 {

@@ -13,6 +13,8 @@ typedef struct
   const VtrDeviceWeights *weights;
   const VtrPlan *plan;
   float attention_scale;
+  VtrForwardFunc func; /* may be NULL */
+  gpointer user_data;
 } Forward;
 
 float
@@ -54,6 +56,23 @@ embed (Forward *self, GError **error)
                                                      (float) self->arch->norm_eps, tokens, error);
 }
 
+/* Has whoever watches look at a block; @context is NULL when all of it is done. */
+static gboolean
+show_block (const Forward *self, guint layer, const VtrTensor *context, GError **error)
+{
+  const VtrForwardBlock block = {
+    .layer = layer,
+    .stage = context != NULL ? VTR_FORWARD_ATTENDED : VTR_FORWARD_DONE,
+    .tokens = &self->plan->tokens,
+    .qkv = &self->plan->qkv[layer],
+    .lse = &self->plan->lse[layer],
+    .context = context,
+    .scale = self->attention_scale,
+  };
+
+  return self->func == NULL || self->func (&block, self->user_data, error);
+}
+
 /* tokens += scale1·proj (attention (norm1 (tokens))) */
 static gboolean
 attend (Forward *self, guint layer, GError **error)
@@ -81,6 +100,7 @@ attend (Forward *self, guint layer, GError **error)
       vtr_plan_goes_back (plan, layer) ? &plan->backward->contexts[layer] : &plan->normed;
   return vtr_op_attention (self->stream, qkv, self->attention_scale, context, &plan->lse[layer],
                            error) &&
+         show_block (self, layer, context, error) &&
          vtr_linear (self->stream, &block->proj, context, flags, VTR_ACTIVATION_NONE, &plan->tokens,
                      error);
 }
@@ -262,22 +282,26 @@ vtr_forward_embed (VtrStream *stream,
 }
 
 gboolean
-vtr_forward_blocks (VtrStream *stream,
-                    VtrModel *model,
-                    const VtrDeviceWeights *weights,
-                    const VtrPlan *plan,
-                    double temperature,
-                    const VtrProgress *progress,
-                    GError **error)
+vtr_forward_blocks_watched (VtrStream *stream,
+                            VtrModel *model,
+                            const VtrDeviceWeights *weights,
+                            const VtrPlan *plan,
+                            double temperature,
+                            VtrForwardFunc func,
+                            gpointer user_data,
+                            const VtrProgress *progress,
+                            GError **error)
 {
   const VtrArch *arch = vtr_model_get_arch (model);
   Forward self = forward_new (stream, model, weights, plan);
 
+  self.func = func;
+  self.user_data = user_data;
   self.attention_scale = vtr_attention_scale (arch, temperature);
   for (guint layer = 0; layer < arch->n_layers; layer++)
     {
       if (!keep_input (&self, layer, error) || !attend (&self, layer, error) ||
-          !feed_forward (&self, layer, error))
+          !feed_forward (&self, layer, error) || !show_block (&self, layer, NULL, error))
         return FALSE;
       /* Submissions of one large block or some small ones stay below a GPU's watchdog. */
       if (!vtr_stream_advance (stream, error) ||
@@ -287,6 +311,19 @@ vtr_forward_blocks (VtrStream *stream,
 
   return vtr_forward_head (stream, model, weights, plan,
                            &(VtrHeadSource){ .layer = arch->n_layers - 1 }, error);
+}
+
+gboolean
+vtr_forward_blocks (VtrStream *stream,
+                    VtrModel *model,
+                    const VtrDeviceWeights *weights,
+                    const VtrPlan *plan,
+                    double temperature,
+                    const VtrProgress *progress,
+                    GError **error)
+{
+  return vtr_forward_blocks_watched (stream, model, weights, plan, temperature, NULL, NULL,
+                                     progress, error);
 }
 
 gboolean

@@ -222,6 +222,31 @@ gboolean vtr_forward (VtrStream *stream,
                       const VtrProgress *progress,
                       GError **error);
 
+/* How far a block is when it is looked at. */
+typedef enum
+{
+  VTR_FORWARD_ATTENDED, /* its heads have given their context */
+  VTR_FORWARD_DONE,     /* all of it */
+} VtrForwardStage;
+
+/* What lies where.  All but the tokens is overwritten by what comes next. */
+typedef struct
+{
+  guint layer;
+  VtrForwardStage stage;
+  const VtrTensor *tokens;  /* [b][n][d]: attended: what the block was given; done: what it gave */
+  const VtrTensor *qkv;     /* [b][n][3][h][hd]; activation */
+  const VtrTensor *lse;     /* [b][h][n] */
+  const VtrTensor *context; /* [b][n][h·hd]; activation; NULL when all is done */
+  float scale;              /* of q·k */
+} VtrForwardBlock;
+
+/* Called twice for each block, first to last, in order with the kernels: may record more of them,
+ * read, and wait. */
+typedef gboolean (*VtrForwardFunc) (const VtrForwardBlock *block,
+                                    gpointer user_data,
+                                    GError **error);
+
 /* Its two halves: pixels → tokens (of subsets: all of them, in subsets->whole); tokens → embedding
  * and logits. */
 gboolean vtr_forward_embed (VtrStream *stream,
@@ -236,6 +261,17 @@ gboolean vtr_forward_blocks (VtrStream *stream,
                              double temperature,
                              const VtrProgress *progress,
                              GError **error);
+
+/* The second half, looked at by @func. */
+gboolean vtr_forward_blocks_watched (VtrStream *stream,
+                                     VtrModel *model,
+                                     const VtrDeviceWeights *weights,
+                                     const VtrPlan *plan,
+                                     double temperature,
+                                     VtrForwardFunc func,
+                                     gpointer user_data,
+                                     const VtrProgress *progress,
+                                     GError **error);
 
 /* Which tokens the head reads, and how. */
 typedef struct

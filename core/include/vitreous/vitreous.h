@@ -36,5 +36,6 @@
 #include <vitreous/vtr-evaluation.h>
 #include <vitreous/vtr-agreement.h>
 #include <vitreous/vtr-augment.h>
+#include <vitreous/vtr-observation.h>
 #include <vitreous/vtr-render.h>
 #include <vitreous/vtr-export.h>
