@@ -11,8 +11,8 @@ G_BEGIN_DECLS
  *
  * Statistics of rows exist in up to four readings (VtrReading): of all query rows, their mean, or
  * of the row of the CLS token alone; over all keys, or over the patches alone, where p is the row
- * without its prefix tokens, divided by what is left so that it sums to 1 again (0/0 counts as
- * uniform).
+ * without its prefix tokens, divided by what is left so that it sums to 1 again (where less than
+ * 1e-15 is left, the row counts as uniform).
  */
 
 /**
@@ -52,22 +52,24 @@ const char *vtr_reading_get_name (VtrReading reading);
  * @VTR_STATISTIC_DISTANCE: Σ_k p_k ‖x_q − x_k‖ over the patches, pixels of the prepared picture,
  *   x the middle of a patch; the mean of all patch queries (Dosovitskiy et al. 2021).  In
  *   %VTR_READING_ALL the row is taken as it is, mass on prefix tokens counting as no distance; in
- *   %VTR_READING_ALL_PATCHES it is divided by what is left
+ *   %VTR_READING_ALL_PATCHES it is divided by what is left.  Not of rows of CLS
  * @VTR_STATISTIC_CLS_MASS: p of the CLS token, 0..1.  Not over patches
  * @VTR_STATISTIC_REGISTER_MASS: Σ p of the other prefix tokens (registers, distillation), 0..1.
  *   Not over patches
- * @VTR_STATISTIC_SELF_MASS: p of the query itself, 0..1
+ * @VTR_STATISTIC_SELF_MASS: p of the query itself, 0..1.  In %VTR_READING_ALL_PATCHES the mean of
+ *   all patch queries; not in %VTR_READING_CLS_PATCHES
  * @VTR_STATISTIC_NEIGHBOUR_MASS: Σ p of the up to 8 patches around the query, 0..1; the mean of all
  *   patch queries.  Not of rows of CLS
  * @VTR_STATISTIC_UNIFORM_ROWS: share of the rows with an entropy above 0.98.  Of all rows only
  * @VTR_STATISTIC_COLLAPSED_ROWS: share of the rows with an entropy below 0.02.  Of all rows only
  * @VTR_STATISTIC_SINK: max_k s_k with s_k the mean of all rows' p_k, 0..1: the most that one key
- *   gets of everything.  Of all rows only
+ *   gets of everything.  Of all rows only, not over patches
  * @VTR_STATISTIC_ARTIFACT_MASS: Σ p of the artifact tokens (see vtr_observation_get_artifacts());
  *   0 where there are none.  Not over patches
  * @VTR_STATISTIC_POSITIONAL: how far a row is the same for every query, seen from the query: 1 less
  *   the mean total variation between sampled patch queries' rows over the patches and the mean
- *   profile over offsets, cut to the picture and divided by its sum; 0..1.  Only
+ *   profile of the other sampled rows over offsets, cut to the picture, both divided by their sums
+ *   over the offsets that the others know; 0..1.  NaN where no two rows share an offset.  Only
  *   %VTR_READING_ALL_PATCHES
  *
  * A number for each layer and head.
@@ -174,6 +176,7 @@ void vtr_observation_unref (VtrObservation *self);
  * n_tokens² is made.  Similarities of heads and %VTR_TOKEN_CHANGE are of sampled rows: CLS, where
  * there is one, and patches evenly spread over the picture, at most 32, fewer where the model has
  * many heads or the picture many patches; the same ones for every picture of a grid.
+ * %VTR_STATISTIC_POSITIONAL always has as many.
  *
  * Fails with %VTR_ERROR_BAD_VALUES where anything is not finite.  May be called from several
  * threads.
