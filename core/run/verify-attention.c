@@ -194,3 +194,41 @@ run_attention_apply (VtrTrial *trial, gconstpointer data, GError **error)
 
 const VtrVerifyOp vtr_verify_attention_apply =
     VTR_VERIFY_OP_F16 ("attention-apply", run_attention_apply, attention_apply_cases);
+
+/* ---- attention-statistics ---- */
+
+typedef struct
+{
+  const char *name;
+  guint b, h, hd;
+  guint n_prefix, n_rows, n_columns; /* rows of patches */
+  float range;
+} AttentionStatisticsCase;
+
+static const AttentionStatisticsCase attention_statistics_cases[] = {
+  { "one-patch", 1, 1, 4, 0, 1, 1, 1 },    { "one-patch-and-cls", 1, 2, 8, 1, 1, 1, 1 },
+  { "prefix-alone", 1, 2, 8, 3, 0, 1, 1 }, { "odd", 2, 3, 8, 1, 4, 4, 1 },
+  { "one-row", 1, 2, 12, 2, 1, 17, 1 },    { "one-column", 1, 2, 16, 2, 17, 1, 1 },
+  { "head-of-7", 1, 2, 7, 0, 5, 4, 1 },    { "head-of-128", 3, 2, 128, 1, 3, 6, 1 },
+  { "prefix-of-5", 2, 2, 16, 5, 7, 9, 2 }, { "prefix-of-40", 1, 2, 16, 40, 3, 5, 2 },
+  { "sharp", 1, 2, 16, 1, 9, 8, 12 },      { "batch-of-32", 32, 2, 4, 1, 5, 8, 1 },
+  { "vit-small", 1, 6, 64, 1, 16, 16, 2 },
+};
+
+static gboolean
+run_attention_statistics (VtrTrial *trial, gconstpointer data, GError **error)
+{
+  const AttentionStatisticsCase *test = data;
+  const guint b = test->b, h = test->h, n = test->n_prefix + test->n_rows * test->n_columns;
+  const VtrTrialAttention known = vtr_trial_attention (trial, b, n, h, test->hd, test->range);
+  VtrTrialTensor *sums = vtr_trial_output (trial, "sums", 4, b, h, n, VTR_N_ROW_SUMS);
+
+  return vtr_trial_begin (trial, error) &&
+         vtr_op_attention_statistics (trial->stream, &known.qkv->tensor, &known.lse->tensor,
+                                      known.scale, test->n_prefix, test->n_columns, &sums->tensor,
+                                      error);
+}
+
+const VtrVerifyOp vtr_verify_attention_statistics = VTR_VERIFY_OP_F16 ("attention-statistics",
+                                                                       run_attention_statistics,
+                                                                       attention_statistics_cases);

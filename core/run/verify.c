@@ -18,6 +18,7 @@ static const VtrVerifyOp *const ops[] = {
   &vtr_verify_pool,
   &vtr_verify_attention_rows,
   &vtr_verify_attention_apply,
+  &vtr_verify_attention_statistics,
   &vtr_verify_rollout_histogram,
   &vtr_verify_rollout_select,
   &vtr_verify_rollout_cutoff,

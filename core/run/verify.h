@@ -8,7 +8,7 @@
  *   trial.c             a case on one device: tensors between sentinels
  *   verify-embed.c      the cases of patchify, embed-tokens, gather-tokens, pool
  *   verify-layers.c     of layer-norm, matmul, swiglu, rope
- *   verify-attention.c  of attention, attention-rows, attention-apply
+ *   verify-attention.c  of attention, attention-rows, attention-apply, attention-statistics
  *   verify-rollout.c    of the rollout
  *   verify-backward.c   of all that goes backward
  *
@@ -142,7 +142,7 @@ extern const VtrVerifyOp vtr_verify_patchify, vtr_verify_embed_tokens, vtr_verif
 extern const VtrVerifyOp vtr_verify_layer_norm, vtr_verify_matmul, vtr_verify_swiglu,
     vtr_verify_rope;
 extern const VtrVerifyOp vtr_verify_attention, vtr_verify_attention_rows,
-    vtr_verify_attention_apply;
+    vtr_verify_attention_apply, vtr_verify_attention_statistics;
 extern const VtrVerifyOp vtr_verify_rollout_histogram, vtr_verify_rollout_select,
     vtr_verify_rollout_cutoff, vtr_verify_rollout_step;
 extern const VtrVerifyOp vtr_verify_grad_rollout_step, vtr_verify_relevance_step,

@@ -18,6 +18,7 @@ void add_attention_cases (void);
 void add_pool_cases (void);
 void add_attention_rows_cases (void);
 void add_attention_apply_cases (void);
+void add_attention_statistics_cases (void);
 void add_rollout_cases (void);
 void add_rollout_select_cases (void);
 void add_rollout_gradient_cases (void);

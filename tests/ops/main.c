@@ -15,6 +15,7 @@ add_cases (void)
   add_pool_cases ();
   add_attention_rows_cases ();
   add_attention_apply_cases ();
+  add_attention_statistics_cases ();
   add_rollout_cases ();
   add_rollout_select_cases ();
   add_rollout_gradient_cases ();

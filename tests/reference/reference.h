@@ -91,6 +91,14 @@ void reference_attention_probs (const ReferenceAttention *self, double *probs, d
 void
 reference_attention_context (const ReferenceAttention *self, const double *probs, double *context);
 
+/* probs [n_heads][n][n], the heads of all images, → sums [n_heads][n][VTR_N_ROW_SUMS] */
+void reference_attention_statistics (const double *probs,
+                                     guint n_heads,
+                                     guint n,
+                                     guint n_prefix,
+                                     guint n_columns,
+                                     double *sums);
+
 /* ---- rollout.c ---- */
 
 /* Ā of one image: probs [h][n][n] → fused [n][n] */

@@ -34,7 +34,9 @@
       SAMPLE_F16 (ATTENTION_ROWS, qkv, attention_rows, OF_HEAD (hd), .n_rows = 3),                 \
       SAMPLE_F16 (ATTENTION_ROWS, qkv, attention_rows, OF_HEAD (hd), .n_rows = 257),               \
       SAMPLE_F16 (ATTENTION_APPLY, qkv, attention_apply, OF_HEAD (hd), .n_chunks = 9,              \
-                  .chunk_size = 32)
+                  .chunk_size = 32),                                                               \
+      SAMPLE_F16 (ATTENTION_STATISTICS, qkv, attention_statistics, OF_HEAD (hd), .n_prefix = 1,    \
+                  .n_columns = 16)
 #define EXPLAIN_HEAD(hd)                                                                           \
   EXPLAIN_HEAD_AS (0, 0, hd), EXPLAIN_HEAD_AS (T0, T1, hd),                                        \
       SAMPLE (ATTENTION_BACKWARD, attention_backward, OF_HEAD (hd), .of_keys = 0),                 \

@@ -24,6 +24,7 @@ typedef struct
     VtrPoolParams pool;
     VtrAttentionRowsParams attention_rows;
     VtrAttentionApplyParams attention_apply;
+    VtrAttentionStatisticsParams attention_statistics;
     VtrRolloutParams rollout;
     VtrRolloutSelectParams rollout_select;
     VtrRolloutWeightsParams rollout_weights;

@@ -280,9 +280,9 @@ test_sound (void)
 typedef struct
 {
   const char *name; /* NULL: that of the only kernel */
-  VtrKernel kernels[10];
+  VtrKernel kernels[11];
   guint n_kernels;
-  const char *ops[10]; /* those that run them */
+  const char *ops[11]; /* those that run them */
 } WrongKernels;
 
 #define ALONE(kernel, ...)                                                                         \
@@ -294,10 +294,10 @@ static const WrongKernels wrong_kernels[] = {
   { "forward",
     { VTR_KERNEL_PATCHIFY, VTR_KERNEL_EMBED_TOKENS, VTR_KERNEL_LAYER_NORM, VTR_KERNEL_MATMUL,
       VTR_KERNEL_SWIGLU, VTR_KERNEL_ROPE, VTR_KERNEL_ATTENTION, VTR_KERNEL_POOL,
-      VTR_KERNEL_ATTENTION_ROWS, VTR_KERNEL_ATTENTION_APPLY },
-    10,
+      VTR_KERNEL_ATTENTION_ROWS, VTR_KERNEL_ATTENTION_APPLY, VTR_KERNEL_ATTENTION_STATISTICS },
+    11,
     { "patchify", "embed-tokens", "layer-norm", "matmul", "swiglu", "rope", "attention", "pool",
-      "attention-rows", "attention-apply" } },
+      "attention-rows", "attention-apply", "attention-statistics" } },
   { "backward",
     { VTR_KERNEL_LAYER_NORM_BACKWARD, VTR_KERNEL_MATMUL_BACKWARD, VTR_KERNEL_ACTIVATION_BACKWARD,
       VTR_KERNEL_SWIGLU_BACKWARD, VTR_KERNEL_ATTENTION_BACKWARD, VTR_KERNEL_POOL_BACKWARD },
