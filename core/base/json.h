@@ -9,11 +9,14 @@ void vtr_json_add_int (JsonBuilder *json, const char *key, gint64 value);
 /* null where @value is no number, which JSON cannot say. */
 void vtr_json_add_double (JsonBuilder *json, const char *key, double value);
 
+/* The same as an element of an array. */
+void vtr_json_add_number (JsonBuilder *json, double value);
+
 void vtr_json_add_boolean (JsonBuilder *json, const char *key, gboolean value);
 
 /* null where there is no text. */
 void vtr_json_add_text (JsonBuilder *json, const char *key, const char *text);
 
-/* An array. */
+/* An array, null for each that is no number. */
 void
 vtr_json_add_doubles (JsonBuilder *json, const char *key, const double *values, guint n_values);
