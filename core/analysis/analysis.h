@@ -11,6 +11,17 @@
  *   agreement*.c      two explanations of a picture (agreement.h)
  *   augment.c         training pictures made by attention
  *   augment-spots.c   where in a picture it is
+ *   accumulate.c      VtrAnalysis: observations of many pictures added up
+ *   analysis-save.c   and kept in a file
+ *   patterns.c        what kind of attention a head pays
+ *   evolution.c       how attention changes from layer to layer
+ *   head-groups.c     which heads do the same
+ *   regularization.c  a term for the loss of a training run
+ *   analysis-json.c   all that as JSON
+ *   analysis-csv.c    as CSV
+ *   report.c          and as a page for people
+ *   report-charts.c   its charts
+ *   report-examples.c its pictures
  *   chart.c           where what goes on a chart
  *   chart-panels.c    curves and bars
  *   drawing.c         areas, lines and text
@@ -34,6 +45,93 @@ VtrEstimate vtr_running_estimate (const VtrRunning *self);
 
 /* Student's t for a two-sided probability of 95 %, to 1e-5. */
 double vtr_student_t (guint n_freedom);
+
+/* ---- accumulate.c ---- */
+
+/* Numbers for each layer and head that are there beside the statistics. */
+typedef enum
+{
+  VTR_RELATIVE_DISTANCE, /* VTR_STATISTIC_DISTANCE (all-patches) by that of uniform attention */
+  VTR_RELATIVE_SUPPORT,  /* VTR_STATISTIC_SUPPORT (all-patches) by the number of patches */
+  VTR_N_RELATIVES
+} VtrRelative;
+
+struct _VtrAnalysis
+{
+  VtrModel *model;
+  double temperature;
+  guint n_layers;
+  guint n_heads;
+  guint n_pictures;
+  guint n_cells;           /* numbers of a picture */
+  VtrRunning *running;     /* [n_cells]; pictures where the number is NaN do not count */
+  float *kept;             /* [VTR_ANALYSIS_N_KEPT][n_cells] */
+  gsize n_pairs;           /* of heads of all layers, a < b */
+  VtrRunning *divergences; /* [n_pairs] */
+  VtrRunning *ckas;        /* [n_pairs] */
+  GHashTable *marked;      /* of strings */
+  GPtrArray *examples;     /* of VtrObservation: the first pictures, for people to look at */
+};
+
+/* Heads that a layer has. */
+guint vtr_analysis_get_n_heads_in (const VtrAnalysis *self, guint layer);
+
+/* The mean over the pictures. */
+double
+vtr_analysis_get_relative (const VtrAnalysis *self, VtrRelative which, guint layer, guint head);
+
+/* Mean divergence of the pairs of heads within a layer; NaN with a single head. */
+double vtr_analysis_get_divergence_within (const VtrAnalysis *self, guint layer);
+
+/* Mean over the heads a layer has of the means over the pictures. */
+double vtr_analysis_get_layer_mean (const VtrAnalysis *self,
+                                    VtrStatistic statistic,
+                                    VtrReading reading,
+                                    guint layer);
+
+/* Mean distance of two patches of a grid, in patches, a patch to itself included. */
+double vtr_uniform_distance (guint n_rows, guint n_columns);
+
+/* ---- report-charts.c: parts of a page of HTML, as SVG that is in it ---- */
+
+/* "0.123", with a point in any locale; @text has G_ASCII_DTOSTR_BUF_SIZE bytes. */
+const char *vtr_report_format (double value, char *text);
+
+/* The colour of a pattern, 0xrrggbb. */
+guint32 vtr_report_get_color (VtrPattern pattern);
+
+/* A dot for each head over depth, and the line of their means. */
+void vtr_report_add_heads_chart (GString *html,
+                                 const VtrAnalysis *analysis,
+                                 VtrStatistic statistic,
+                                 VtrReading reading);
+
+/* A line over depth, in its band of 90 % of the pictures. */
+void vtr_report_add_tokens_chart (GString *html,
+                                  const VtrAnalysis *analysis,
+                                  VtrTokenStatistic statistic);
+
+/* A field for each layer and head, in the colour of its number. */
+void vtr_report_add_grid (GString *html,
+                          const VtrAnalysis *analysis,
+                          VtrStatistic statistic,
+                          VtrReading reading);
+
+/* A field for each layer and head, in the colour of its pattern, and what the colours mean. */
+void vtr_report_add_patterns (GString *html, const VtrAnalysis *analysis);
+
+/* Divergences of all pairs of heads, as a picture. */
+void vtr_report_add_similarity (GString *html, const VtrAnalysis *analysis);
+
+/* ---- report-examples.c ---- */
+
+#define VTR_REPORT_N_EXAMPLES 4
+
+/* Some pictures, each with the attention of every layer laid over it. */
+void vtr_report_add_examples (GString *html, const VtrAnalysis *analysis);
+
+/* A picture in the page itself. */
+void vtr_report_add_image (GString *html, const VtrImage *image, const char *attributes);
 
 /* ---- measures.c ---- */
 

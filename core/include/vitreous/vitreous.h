@@ -37,5 +37,7 @@
 #include <vitreous/vtr-agreement.h>
 #include <vitreous/vtr-augment.h>
 #include <vitreous/vtr-observation.h>
+#include <vitreous/vtr-analysis.h>
+#include <vitreous/vtr-advice.h>
 #include <vitreous/vtr-render.h>
 #include <vitreous/vtr-export.h>
