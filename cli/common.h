@@ -54,6 +54,7 @@ CliExit cli_devices (int argc, char **argv);
 CliExit cli_bench (int argc, char **argv);
 CliExit cli_head (int argc, char **argv);
 CliExit cli_evaluate (int argc, char **argv);
+CliExit cli_analyze (int argc, char **argv);
 CliExit cli_compare (int argc, char **argv);
 
 /* The command of that name, or NULL. */

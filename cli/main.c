@@ -15,6 +15,8 @@ static const CliCommand commands[] = {
   { "compare", "A B IMAGE|DIR…",
     "Compares two models, or one in two settings, by what they make of your own pictures.",
     cli_compare },
+  { "analyze", "IMAGE|DIR…",
+    "Tells how attention evolves from the first layer to the last on your pictures.", cli_analyze },
   { "inspect", "MODEL", "Says what a checkpoint is and how it was recognised.", cli_inspect },
   { "models", "", "Lists the installed models.", cli_models },
   { "import", "FILE|DIR", "Installs a checkpoint under a name.", cli_import },

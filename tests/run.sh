@@ -23,6 +23,7 @@ test_needs ()
   need 'the SPIR-V validator' spirv-tools has_command spirv-val
   want 'the SPIR-V reflector' spirv-cross has_command spirv-cross
   want 'the Vulkan validation layers' vulkan-validationlayers has_validation_layers
+  need 'a browser and what reads its screenshots' 'chromium imagemagick' has_browser
   want 'OpenBLAS' libopenblas-dev has_library openblas
   want 'clang-format 14' clang-format-14 has_command clang-format-14
   want 'clang 14 with its fuzzer' 'clang-14 libclang-rt-14-dev' has_fuzzer
@@ -32,6 +33,8 @@ has_validation_layers ()
 {
   has_file /usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json
 }
+
+has_browser () { has_command chromium && has_command convert; }
 
 # Whether the sanitized build is the one with CBLAS.
 choose_blas () { if has_library openblas; then echo enabled; else echo auto; fi; }

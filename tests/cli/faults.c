@@ -123,6 +123,29 @@ vtr_session_explain (VtrSession *self,
   return next (self, method, inputs, n_inputs, flags, progress, progress_data, cancellable, error);
 }
 
+VtrObservation *
+vtr_session_observe (VtrSession *self,
+                     VtrInput *input,
+                     double temperature,
+                     VtrProgressFunc progress,
+                     gpointer progress_data,
+                     GCancellable *cancellable,
+                     GError **error)
+{
+  static __typeof__ (vtr_session_observe) *next;
+
+  if (next == NULL)
+    *(void **) &next = dlsym (RTLD_NEXT, "vtr_session_observe");
+  if (fault_is ("lost"))
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_DEVICE_LOST, "The device stopped responding.");
+      return NULL;
+    }
+  if (fault_is ("slow"))
+    g_usleep (G_USEC_PER_SEC / 10);
+  return next (self, input, temperature, progress, progress_data, cancellable, error);
+}
+
 VtrVerification *
 vtr_device_verify (VtrDevice *self,
                    VtrProgressFunc progress,

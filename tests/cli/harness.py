@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Runs the program as a user would, in a folder and a home of its own; reports as TAP."""
 
+import fcntl
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -63,6 +65,26 @@ class CliTest(unittest.TestCase):
 
     def assert_files(self, place, stems, endings=DEFAULT_ENDINGS):
         self.assertEqual(self.files_in(place), sorted(s + e for s in stems for e in endings))
+
+    def peak_of(self, *arguments):
+        """KiB that a run takes at most.
+
+        Its ru_maxrss would begin at what Python takes, which is more: what the kernel counts for
+        the program alone is there only as long as it runs.  So it is read while the program waits
+        to write the rest of its answer, all pictures being counted.
+        """
+        with subprocess.Popen([PROGRAM, *map(str, arguments), '--device', 'cpu', '--json'],
+                              cwd=self.folder, env=self.env, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, bufsize=0) as process:
+            self.addCleanup(process.kill)
+            size = fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+            answer = process.stdout.read(1)
+            status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
+            while part := process.stdout.read(1 << 16):
+                answer += part
+        self.assertEqual(process.returncode, 0)
+        self.assertGreater(len(answer), 1 + size)
+        return int(re.search(r'^VmHWM:\s+(\d+) kB$', status, re.MULTILINE)[1])
 
 
 def png_size(path):

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """evaluate: methods ranked over pictures, in words, as JSON and as charts."""
 
-import fcntl
 import json
 import os
-import pathlib
 import pty
 import re
 import shutil
@@ -317,29 +315,9 @@ class Trouble(EvaluateTest):
         self.assertEqual((result.returncode, result.stdout), (3, ''))
         self.assertIn('stopped responding', result.stderr)
 
-    def peak_of(self, *arguments):
-        """KiB that a run takes at most.
-
-        Its ru_maxrss would begin at what Python takes, which is more: what the kernel counts for
-        the program alone is there only as long as it runs.  So it is read while the program waits
-        to write the rest of its answer, all pictures being counted.
-        """
-        with subprocess.Popen([PROGRAM, 'evaluate', '--device', 'cpu', '--json', *arguments],
-                              cwd=self.folder, env=self.env, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, bufsize=0) as process:
-            self.addCleanup(process.kill)
-            size = fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
-            answer = process.stdout.read(1)
-            status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
-            while part := process.stdout.read(1 << 16):
-                answer += part
-        self.assertEqual(process.returncode, 0)
-        self.assertGreater(len(answer), 1 + size)
-        return int(re.search(r'^VmHWM:\s+(\d+) kB$', status, re.MULTILINE)[1])
-
     def check_growth(self, n, bound, *options):
         """From 4 pictures to @n the peak grows by less than @bound KiB."""
-        few, many = (self.peak_of(self.fill(count), *options) for count in [4, n])
+        few, many = (self.peak_of('evaluate', self.fill(count), *options) for count in [4, n])
         self.assertLess(many, few + bound)
 
     def test_memory_does_not_grow(self):

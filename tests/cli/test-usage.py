@@ -10,7 +10,7 @@ import subprocess
 
 from harness import FAULTS, MODEL, PROGRAM, CliTest, main
 
-COMMANDS = ['explain', 'evaluate', 'inspect', 'models', 'import', 'devices', 'head', 'bench']
+COMMANDS = ['explain', 'evaluate', 'analyze', 'inspect', 'models', 'import', 'devices', 'head', 'bench']
 MAN_PAGE = pathlib.Path(os.environ['VITREOUS_TEST_MAN'])
 
 # Each must end with 2 and one sentence in which the word stands.
@@ -51,6 +51,11 @@ REFUSALS = [
     (['explain', '--batch', '33', 'a.png'], '--batch'),
     (['explain', '--jobs', '0', 'a.png'], '--jobs'),
     (['explain', '--jobs', 'many', 'a.png'], '--jobs'),
+    (['analyze'], 'IMAGE'),
+    (['analyze', '--temperature', '0', 'a.png'], 'temperature'),
+    (['analyze', '--temperature', 'cold', 'a.png'], 'temperature'),
+    (['analyze', '--limit', '0', 'a.png'], '--limit'),
+    (['analyze', '--resume', 'a.png'], '-o'),
     (['evaluate'], 'IMAGE'),
     (['evaluate', '--methods', 'nonsense', 'a.png'], 'nonsense'),
     (['evaluate', '--methods', 'raw,,rollout', 'a.png'], '“”'),
