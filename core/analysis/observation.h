@@ -10,7 +10,8 @@
  *   head-similarity.c   pairs of heads
  *   statistics.c        names and units of all that
  *   observation.c       VtrObservation
- *   observe.c           vtr_session_observe
+ *   observe.c           vtr_session_observe: on the device (observe.h)
+ *   observe-take.c      what is made of a block
  */
 #include "explain/explain.h"
 

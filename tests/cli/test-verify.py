@@ -13,8 +13,8 @@ from harness import FAULTS, PROGRAM, TIMEOUT, CliTest, main
 OPS = {
     'patchify': 0, 'embed-tokens': 1e-7, 'gather-tokens': 0, 'layer-norm': 1e-7, 'matmul': 1e-7,
     'swiglu': 1e-7, 'rope': 1e-7, 'attention': 1e-7, 'pool': 1e-7, 'attention-rows': 1e-7,
-    'attention-apply': 1e-7, 'attention-statistics': 1e-7, 'rollout-histogram': 0, 'rollout-select': 0, 'rollout-cutoff': 1e-8,
-    'rollout-step': 1e-7, 'grad-rollout-step': 1e-7, 'relevance-step': 1e-7,
+    'attention-apply': 1e-7, 'attention-statistics': 1e-7, 'rollout-histogram': 0,
+    'rollout-select': 0, 'rollout-cutoff': 1e-8, 'rollout-step': 1e-7, 'grad-rollout-step': 1e-7, 'relevance-step': 1e-7,
     'attention-sensitivity': 1e-7, 'layer-norm-backward': 1e-7, 'matmul-backward': 1e-7,
     'activation-backward': 1e-7, 'swiglu-backward': 1e-7, 'attention-backward': 1e-7,
     'pool-backward': 1e-7,

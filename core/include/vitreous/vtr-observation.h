@@ -237,7 +237,8 @@ void vtr_observation_get_similarity (const VtrObservation *self,
 
 /**
  * vtr_observation_get_artifacts:
- * @threshold: (out) (optional): the norm from which on a patch is one; infinity where there are none
+ * @threshold: (out) (optional): the norm from which on a patch is one; infinity where there are
+ *   none
  *
  * Artifact tokens (Darcet et al. 2024): patches whose norm after the last block, before any final
  * norm, lies beyond a valley of the distribution of log-norms.  The valley is Otsu's threshold; it
