@@ -131,7 +131,7 @@ examples_init (Examples *self, const HeadOptions *options, GError **error)
 {
   self->options = options;
   self->labels = g_ptr_array_new_with_free_func (g_free);
-  self->pictures = cli_inputs_collect_classes (options->folder, self->labels, error);
+  self->pictures = cli_inputs_collect_classes (options->folder, self->labels, NULL, error);
   if (self->pictures == NULL)
     return FALSE;
   self->classes = g_new (guint, self->pictures->len);

@@ -15,6 +15,7 @@
  *   evaluate-run.c     many pictures through vtr_evaluation_try ()
  *   evaluate-report.c  what `evaluate` says of the methods
  *   compare-*.c        what `compare` does with pictures and says of them (compare.h)
+ *   augment-*.c        what `augment` makes and says of it (augment.h)
  *   explain-options.c  what may be said to `explain`
  *   method-options.c   what may be said about methods, from the library's tables
  *   recipe.c           the command line that makes a picture's files again
@@ -56,6 +57,7 @@ CliExit cli_head (int argc, char **argv);
 CliExit cli_evaluate (int argc, char **argv);
 CliExit cli_analyze (int argc, char **argv);
 CliExit cli_compare (int argc, char **argv);
+CliExit cli_augment (int argc, char **argv);
 
 /* The command of that name, or NULL. */
 const CliCommand *cli_command_find (const char *name);

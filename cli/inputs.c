@@ -260,7 +260,10 @@ cli_inputs_collect (char **arguments, gboolean recursive, const char *output)
 }
 
 GPtrArray *
-cli_inputs_collect_classes (const char *folder, GPtrArray *labels, GError **error)
+cli_inputs_collect_classes (const char *folder,
+                            GPtrArray *labels,
+                            const char *output,
+                            GError **error)
 {
   g_autoptr (GPtrArray) names = list_folder (folder, error);
   if (names == NULL)
@@ -272,6 +275,7 @@ cli_inputs_collect_classes (const char *folder, GPtrArray *labels, GError **erro
   Search search = {
     .pictures = g_ptr_array_new_with_free_func (picture_free),
     .names = g_ptr_array_new_with_free_func (g_free),
+    .output = output == NULL ? NULL : g_canonicalize_filename (output, NULL),
   };
   for (guint i = 0; i < names->len; i++)
     {
@@ -281,13 +285,16 @@ cli_inputs_collect_classes (const char *folder, GPtrArray *labels, GError **erro
 
       if (!g_file_test (path, G_FILE_TEST_IS_DIR))
         continue;
-      add_folder (&search, path, "");
+      add_folder (&search, path, name);
       for (guint k = n_before; k < search.pictures->len; k++)
         ((CliPicture *) g_ptr_array_index (search.pictures, k))->class_index = labels->len;
       g_ptr_array_add (labels, cli_name_to_text (name));
     }
   number_pictures (&search);
+  if (output != NULL)
+    choose_stems (&search, output);
   g_ptr_array_unref (search.names);
+  g_free (search.output);
   return search.pictures;
 }
 

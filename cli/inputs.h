@@ -71,11 +71,15 @@ GPtrArray *cli_inputs_collect (char **arguments, gboolean recursive, const char 
  * cli_inputs_collect_classes:
  * @folder: the folders in it are classes, the pictures in each are its examples
  * @labels: (element-type utf8): the folders' names are added, in order
+ * @output: the folder to write to, where each class gets a folder; NULL where none is written to
  *
  * Returns: (transfer full) (element-type CliPicture): the pictures, class by class; NULL where
  *   @folder cannot be read
  */
-GPtrArray *cli_inputs_collect_classes (const char *folder, GPtrArray *labels, GError **error);
+GPtrArray *cli_inputs_collect_classes (const char *folder,
+                                       GPtrArray *labels,
+                                       const char *output,
+                                       GError **error);
 
 /* Keeps @n of the pictures, or all there are, evenly spread over them, in order. */
 void cli_inputs_thin_out (GPtrArray *pictures, guint n);

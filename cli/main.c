@@ -24,6 +24,8 @@ static const CliCommand commands[] = {
   { "head", "train DIR",
     "Makes a classifier head of pictures: in DIR there is a folder of examples for each class.",
     cli_head },
+  { "augment", "DIR", "Makes training pictures of pictures, by what a model looks at.",
+    cli_augment },
   { "bench", "", "Measures how fast a model runs on a device.", cli_bench },
 };
 
