@@ -48,8 +48,8 @@ add_window (const Integral *self, guint row, guint column, guint n_rows, guint n
   return below[column + n_columns] - below[column] - above[column + n_columns] + above[column];
 }
 
-/* The window of that size with the most, or the least; what it has of all. */
-static double
+/* The window of that size with the most, or the least. */
+static void
 find_window (const Integral *self,
              guint n_rows,
              guint n_columns,
@@ -58,8 +58,7 @@ find_window (const Integral *self,
              guint *found_column)
 {
   /* What differs by rounding alone is equal. */
-  const double all = add_window (self, 0, 0, self->n_rows, self->n_columns);
-  const double margin = 1e-9 * all;
+  const double margin = 1e-9 * add_window (self, 0, 0, self->n_rows, self->n_columns);
   double found = add_window (self, 0, 0, n_rows, n_columns);
 
   *found_row = *found_column = 0;
@@ -75,7 +74,6 @@ find_window (const Integral *self,
             *found_column = column;
           }
       }
-  return found / all;
 }
 
 /* ---- patches ↔ pixels ---- */
@@ -154,6 +152,29 @@ scale_edge (guint n_patches, guint n, guint of)
   return MAX ((guint) lrint ((double) n_patches * n / of), 1);
 }
 
+/* The best rectangle of @step by @n_steps of what the patches cover. */
+static void
+try_hotspot (const Integral *integral,
+             const VtrMap *map,
+             const VtrInput *input,
+             guint step,
+             guint n_steps,
+             VtrSpot *spot)
+{
+  const VtrImage *image = vtr_input_get_image (input);
+  const guint n_rows = scale_edge (integral->n_rows, step, n_steps);
+  const guint n_columns = scale_edge (integral->n_columns, step, n_steps);
+  const double share = (double) step / n_steps;
+  guint row, column;
+  VtrRect region;
+
+  find_window (integral, n_rows, n_columns, FALSE, &row, &column);
+  const VtrRect window = get_window_rect (input, row, column, n_rows, n_columns);
+  vtr_input_get_region (input, &region);
+  make_spot (spot, map, input, &window, share * MIN (region.width, vtr_image_get_width (image)),
+             share * MIN (region.height, vtr_image_get_height (image)));
+}
+
 void
 vtr_map_find_hotspot (const VtrMap *self,
                       const VtrInput *input,
@@ -164,27 +185,16 @@ vtr_map_find_hotspot (const VtrMap *self,
   g_return_if_fail (self != NULL && input != NULL && spot != NULL);
   g_return_if_fail (least > 0.0 && least <= 1.0);
 
-  const VtrImage *image = vtr_input_get_image (input);
-  const guint n_rows = vtr_map_get_n_rows (self), n_columns = vtr_map_get_n_columns (self);
-  const guint n_steps = MAX (n_rows, n_columns);
+  const guint n_steps = MAX (vtr_map_get_n_rows (self), vtr_map_get_n_columns (self));
   guint step = MAX ((guint) ceil (least * n_steps - 1e-9), 1);
-  guint row, column;
   Integral integral;
-  VtrRect region;
 
   integral_init (&integral, self);
-  while (find_window (&integral, scale_edge (n_rows, step, n_steps),
-                      scale_edge (n_columns, step, n_steps), FALSE, &row, &column) < mass - 1e-9 &&
-         step < n_steps)
-    step++;
+  /* Rounding may leave a rectangle with less than its window of whole patches. */
+  do
+    try_hotspot (&integral, self, input, step, n_steps, spot);
+  while (spot->mass < mass - 1e-9 && step++ < n_steps);
   g_free (integral.sums);
-
-  const VtrRect window = get_window_rect (input, row, column, scale_edge (n_rows, step, n_steps),
-                                          scale_edge (n_columns, step, n_steps));
-  vtr_input_get_region (input, &region);
-  const double share = (double) step / n_steps;
-  make_spot (spot, self, input, &window, share * MIN (region.width, vtr_image_get_width (image)),
-             share * MIN (region.height, vtr_image_get_height (image)));
 }
 
 void
