@@ -73,6 +73,15 @@ print_side (const CliSide *side, char letter)
           vtr_device_get_info (side->device)->name);
 }
 
+/* More where fewer would show nothing. */
+static guint
+count_digits (VtrEstimate estimate)
+{
+  const double half = (estimate.high - estimate.low) / 2.0;
+
+  return fabs (estimate.mean) < 0.001 || half < 0.0005 ? 6 : 4;
+}
+
 static void
 print_measures (const VtrAgreements *agreements)
 {
@@ -83,7 +92,8 @@ print_measures (const VtrAgreements *agreements)
     {
       guint n;
       const VtrEstimate estimate = vtr_agreements_get_estimate (agreements, i, &n);
-      g_autofree char *mean = n > 0 ? cli_format_estimate (estimate, 4, FALSE) : g_strdup ("-");
+      g_autofree char *mean =
+          n > 0 ? cli_format_estimate (estimate, count_digits (estimate), FALSE) : g_strdup ("-");
       g_autofree char *pictures = g_strdup_printf ("%u", n);
 
       cli_table_add (table, titles[i], mean, pictures);

@@ -132,7 +132,9 @@ draw_numbers (VtrCanvas *canvas, const VtrAgreementRow *row, int y)
   for (guint i = 0; i < VTR_N_AGREEMENT_MEASURES; i++)
     if (!isnan (row->agreement.values[i]))
       draw_number (canvas, x, &y, measure_titles[i],
-                   g_ascii_formatd (text, sizeof text, "%.4f", row->agreement.values[i]));
+                   g_ascii_formatd (text, sizeof text,
+                                    fabs (row->agreement.values[i]) < 0.001 ? "%.2g" : "%.4f",
+                                    row->agreement.values[i]));
   g_ascii_formatd (text, sizeof text, "%.3g", 100.0 * row->difference);
   g_autofree char *percent = g_strconcat (text, " %", NULL);
   draw_number (canvas, x, &y, "full colour", percent);
