@@ -349,7 +349,7 @@ observing_init (VtrObserving *run)
   run->grid.n_tokens = run->grid.n_prefix + run->grid.n_rows * run->grid.n_columns;
   run->first_head = g_new0 (guint, n_layers + 1);
   for (guint layer = 0; layer < n_layers; layer++)
-    run->first_head[layer + 1] = run->first_head[layer] + run->arch->n_heads;
+    run->first_head[layer + 1] = run->first_head[layer] + vtr_arch_n_heads (run->arch, layer);
   choose_sample (run);
 }
 

@@ -64,3 +64,13 @@ vtr_json_add_doubles (JsonBuilder *json, const char *key, const double *values, 
     vtr_json_add_number (json, values[i]);
   json_builder_end_array (json);
 }
+
+void
+vtr_json_add_uints (JsonBuilder *json, const char *key, const guint *values, guint n_values)
+{
+  json_builder_set_member_name (json, key);
+  json_builder_begin_array (json);
+  for (guint i = 0; i < n_values; i++)
+    json_builder_add_int_value (json, values[i]);
+  json_builder_end_array (json);
+}

@@ -17,6 +17,9 @@ void vtr_json_add_boolean (JsonBuilder *json, const char *key, gboolean value);
 /* null where there is no text. */
 void vtr_json_add_text (JsonBuilder *json, const char *key, const char *text);
 
+/* An array. */
+void vtr_json_add_uints (JsonBuilder *json, const char *key, const guint *values, guint n_values);
+
 /* An array, null for each that is no number. */
 void
 vtr_json_add_doubles (JsonBuilder *json, const char *key, const double *values, guint n_values);

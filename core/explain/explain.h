@@ -57,7 +57,8 @@ typedef struct
   guint n_layers;
   guint *heads; /* [n_heads] that take part, ascending; owned */
   guint n_heads;
-  gboolean fuse; /* whether the heads become one map; else a map each */
+  gboolean heads_chosen; /* by their numbers: every asked layer has them */
+  gboolean fuse;         /* whether the heads become one map; else a map each */
   VtrFusion fusion;
   VtrQueryKind query;
   VtrPlace *places; /* [n_places], for VTR_QUERY_PLACES; owned */
@@ -106,8 +107,14 @@ char *vtr_settings_format_query (const VtrSettings *self);
 /* Whether a single token asks, whatever the picture; else it may be several. */
 gboolean vtr_settings_ask_one (const VtrSettings *self);
 
+/* How many of the asked heads a layer of @n_heads has: they are the first of ->heads. */
+guint vtr_settings_count_heads (const VtrSettings *self, guint n_heads);
+
 /* Bits of VtrRolloutLayer's head mask; fails where a layer has more heads than there are bits. */
 gboolean vtr_settings_get_head_mask (const VtrSettings *self, guint64 *mask, GError **error);
+
+/* Those of the layer that has @qkv [b][n][3][h][hd]. */
+guint64 vtr_head_mask_of_layer (guint64 mask, const VtrTensor *qkv);
 
 /* ---- methods.c ---- */
 
@@ -228,8 +235,11 @@ typedef struct
 gboolean vtr_query_plan (VtrQueryScratch *self, VtrExplainRun *run, GError **error);
 
 /* What one layer answers: [b][h][n], for single rows with an axis of 1 before the last. */
-gboolean
-vtr_query_plan_answer (VtrExplainRun *run, const char *name, VtrTensor *answer, GError **error);
+gboolean vtr_query_plan_answer (VtrExplainRun *run,
+                                guint layer,
+                                const char *name,
+                                VtrTensor *answer,
+                                GError **error);
 
 gboolean vtr_query_write (const VtrQueryScratch *self, VtrExplainRun *run, GError **error);
 gboolean vtr_query_record (const VtrQueryScratch *self,

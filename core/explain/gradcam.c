@@ -28,7 +28,8 @@ static const VtrParam *const params[] = {
   &param_features, &vtr_param_heads_mean, &vtr_param_query, &vtr_param_temperature, NULL,
 };
 
-/* The gradient at the heads of what asks in one picture: [n_rows][d], of which the mean counts. */
+/* The gradient at the heads of what asks in one picture: [n_rows][h·hd], of which the mean counts.
+ */
 typedef struct
 {
   float *d_context;
@@ -41,7 +42,7 @@ typedef struct
   VtrTensor answer;   /* of the last layer to the query: [b][h](…)[n] */
   VtrTensor means;    /* [b][3][h][hd]: the patches' mean of q, k and v; of activations [b][d]: a */
   VtrTensor features; /* [b][n][d]: F; activations only */
-  VtrTensor d_mean;   /* [b][d]: the patches' mean of d_context, for the mean query only */
+  VtrTensor d_mean;   /* [b][h·hd]: the patches' mean of d_context, for the mean query only */
   float *read_answer; /* what is read of them */
   float *read_means;
   float *read_features;
@@ -53,10 +54,11 @@ plan_attention (Scratch *scratch, VtrExplainRun *run, GError **error)
 {
   VtrArena *arena = run->arena;
   const guint32 b = run->n_inputs;
-  const guint32 d = run->arch->hidden_size;
+  const guint last = run->arch->n_layers - 1;
+  const guint32 d = vtr_arch_context_size (run->arch, last);
 
   return vtr_query_plan (&scratch->query, run, error) &&
-         vtr_query_plan_answer (run, "gradcam.answer", &scratch->answer, error) &&
+         vtr_query_plan_answer (run, last, "gradcam.answer", &scratch->answer, error) &&
          vtr_arena_plan (arena, &scratch->means, "gradcam.means", VTR_DTYPE_F32, 2,
                          (guint32[]){ b, 3 * d }, error) &&
          vtr_arena_plan (arena, &scratch->d_mean, "gradcam.d-mean", VTR_DTYPE_F32, 2,
@@ -91,6 +93,13 @@ gradcam_plan (VtrExplainRun *run, GError **error)
 
 /* ---- attention ---- */
 
+/* Numbers that all heads of the last layer give for a token. */
+static gsize
+get_width (const VtrExplainRun *run)
+{
+  return vtr_arch_context_size (run->arch, run->arch->n_layers - 1);
+}
+
 /* Of all patches: the mean is the device's. */
 static gboolean
 read_mean (VtrExplainRun *run, const VtrTensor *d_context, GError **error)
@@ -103,7 +112,7 @@ read_mean (VtrExplainRun *run, const VtrTensor *d_context, GError **error)
     return FALSE;
   means = vtr_explain_read_later (run, &scratch->d_mean, error);
   for (guint image = 0; means != NULL && image < run->n_inputs; image++)
-    scratch->asked[image] = (Asked){ means + image * run->arch->hidden_size, 1 };
+    scratch->asked[image] = (Asked){ means + image * get_width (run), 1 };
   return means != NULL;
 }
 
@@ -112,7 +121,7 @@ static gboolean
 read_rows (VtrExplainRun *run, const VtrTensor *d_context, guint image, GError **error)
 {
   Asked *asked = &((Scratch *) run->scratch)->asked[image];
-  const gsize row_bytes = run->arch->hidden_size * sizeof (float);
+  const gsize row_bytes = get_width (run) * sizeof (float);
   const gsize first_row = image * (gsize) run->plan->n_tokens;
   g_autofree guint32 *tokens =
       vtr_explain_find_queries (run, run->inputs[image], &asked->n_rows, error);
@@ -126,7 +135,7 @@ read_rows (VtrExplainRun *run, const VtrTensor *d_context, guint image, GError *
       for (to = from + 1; to < asked->n_rows && tokens[to] == tokens[to - 1] + 1;)
         to++;
       if (!vtr_stream_read_later (run->stream, d_context, (first_row + tokens[from]) * row_bytes,
-                                  asked->d_context + from * (gsize) run->arch->hidden_size,
+                                  asked->d_context + from * get_width (run),
                                   (to - from) * row_bytes, error))
         return FALSE;
     }
@@ -150,10 +159,10 @@ record_attention (const VtrBackwardBlock *block, gpointer data, GError **error)
 {
   VtrExplainRun *run = data;
   Scratch *scratch = run->scratch;
-  VtrTensor flat = *block->qkv; /* [b][n][3·d] */
+  VtrTensor flat = *block->qkv; /* [b][n][3·h·hd] */
 
   flat.n_dims = 3;
-  flat.shape[2] = 3 * run->arch->hidden_size;
+  flat.shape[2] = 3 * (guint32) get_width (run);
   if (!vtr_query_record (&scratch->query, run, block->qkv, block->lse, &scratch->answer, error) ||
       !vtr_op_pool (run->stream, &flat, vtr_arch_n_prefix (run->arch), VTR_POOL_MEAN,
                     &scratch->means, error) ||
@@ -169,7 +178,7 @@ static double
 weigh_head (const VtrExplainRun *run, guint image, guint head)
 {
   const Scratch *scratch = run->scratch;
-  const gsize d = run->arch->hidden_size;
+  const gsize d = get_width (run);
   const gsize width = run->arch->head_size;
   const float *v = scratch->read_means + (3 * image + 2) * d + head * width;
   const Asked *asked = &scratch->asked[image];
@@ -191,13 +200,15 @@ weigh_attention (const VtrExplainRun *run, guint image, double *map, gsize n_pat
   const Scratch *scratch = run->scratch;
   const VtrSettings *settings = run->settings;
   const gsize n_tokens = run->plan->n_tokens;
+  const guint n_heads = vtr_arch_n_heads (run->arch, run->arch->n_layers - 1);
+  const guint n_asked = vtr_settings_count_heads (settings, n_heads);
 
-  for (guint i = 0; i < settings->n_heads; i++)
+  for (guint i = 0; i < n_asked; i++)
     {
       const guint head = settings->heads[i];
-      const double weight = weigh_head (run, image, head) / settings->n_heads;
+      const double weight = weigh_head (run, image, head) / n_asked;
       const float *answer =
-          scratch->read_answer + (image * run->arch->n_heads + head + 1) * n_tokens - n_patches;
+          scratch->read_answer + (image * n_heads + head + 1) * n_tokens - n_patches;
 
       for (gsize patch = 0; patch < n_patches; patch++)
         map[patch] += weight * answer[patch];

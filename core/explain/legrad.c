@@ -53,7 +53,7 @@ add_columns (const VtrBackwardBlock *block, gpointer data, GError **error)
     .lse = block->lse,
     .d_context = block->d_context,
     .scale = run->attention_scale,
-    .head_mask = scratch->head_mask,
+    .head_mask = vtr_head_mask_of_layer (scratch->head_mask, block->qkv),
   };
   float **read = &scratch->layers[block->layer - run->settings->layers[0]];
 

@@ -6,6 +6,8 @@
  */
 #include "explain/explain.h"
 
+#include <math.h>
+
 /* Rows are read in pieces of about this many bytes. */
 #define CHUNK_BYTES (16 << 20)
 
@@ -48,10 +50,28 @@ allocate_matrix (const VtrExplainRun *run, GError **error)
   return matrix;
 }
 
-/* Has rows @first to @first + @count of one layer, which lie in [b][h][chunk][n], read into the
- * images' matrices. */
+/* Heads that a layer has not got: NaN, in all images' matrices. */
+static void
+fill_missing (const VtrExplainRun *run, float **matrices, guint index)
+{
+  const VtrSettings *settings = run->settings;
+  const gsize size = (gsize) run->plan->n_tokens * run->plan->n_tokens;
+  const guint n_heads = vtr_arch_n_heads (run->arch, settings->layers[index]);
+
+  for (guint image = 0; image < run->n_inputs; image++)
+    {
+      float *layer = matrices[image] + (gsize) index * settings->n_heads * size;
+
+      for (gsize i = vtr_settings_count_heads (settings, n_heads) * size;
+           i < settings->n_heads * size; i++)
+        layer[i] = NAN;
+    }
+}
+
+/* Has rows @first to @first + @count of one layer, which lie in @probs [b][h][chunk][n], read into
+ * the images' matrices. */
 static gboolean
-read_rows (const VtrMatrixScratch *self,
+read_rows (const VtrTensor *probs,
            VtrExplainRun *run,
            float **matrices,
            guint index,
@@ -61,17 +81,17 @@ read_rows (const VtrMatrixScratch *self,
 {
   const VtrSettings *settings = run->settings;
   const gsize n = run->plan->n_tokens;
-  const gsize chunk = self->rows.shape[1];
+  const gsize n_heads = probs->shape[1], chunk = probs->shape[2];
+  const guint n_asked = vtr_settings_count_heads (settings, (guint) n_heads);
 
   for (guint image = 0; image < run->n_inputs; image++)
-    for (guint i = 0; i < settings->n_heads; i++)
+    for (guint i = 0; i < n_asked; i++)
       {
-        const gsize from = ((gsize) image * run->arch->n_heads + settings->heads[i]) * chunk * n;
+        const gsize from = (image * n_heads + settings->heads[i]) * chunk * n;
         const gsize to = (((gsize) index * settings->n_heads + i) * n + first) * n;
 
-        if (!vtr_stream_read_later (run->stream, &self->probs, from * sizeof (float),
-                                    matrices[image] + to, (gsize) count * n * sizeof (float),
-                                    error))
+        if (!vtr_stream_read_later (run->stream, probs, from * sizeof (float), matrices[image] + to,
+                                    (gsize) count * n * sizeof (float), error))
           return FALSE;
       }
   return TRUE;
@@ -88,7 +108,10 @@ read_layer (const VtrMatrixScratch *self,
   const guint n = run->plan->n_tokens;
   const guint chunk = self->rows.shape[1];
   g_autofree guint32 *rows = g_new (guint32, (gsize) run->n_inputs * chunk);
+  const VtrTensor probs =
+      vtr_tensor_with_size (&self->probs, VTR_AXIS_LSE_HEADS, vtr_arch_n_heads (run->arch, layer));
 
+  fill_missing (run, matrices, index);
   for (guint first = 0; first < n; first += chunk)
     {
       /* The last piece may be short: its rows beyond the end repeat the last one. */
@@ -98,8 +121,8 @@ read_layer (const VtrMatrixScratch *self,
       if (!vtr_stream_write (run->stream, &self->rows, 0, rows, vtr_tensor_n_bytes (&self->rows),
                              error) ||
           !vtr_op_attention_rows (run->stream, &run->plan->qkv[layer], &run->plan->lse[layer],
-                                  run->attention_scale, &self->rows, &self->probs, error) ||
-          !read_rows (self, run, matrices, index, first, MIN (chunk, n - first), error) ||
+                                  run->attention_scale, &self->rows, &probs, error) ||
+          !read_rows (&probs, run, matrices, index, first, MIN (chunk, n - first), error) ||
           !vtr_progress_step (&run->progress,
                               (index + (double) first / n) / run->settings->n_layers,
                               "reading attention matrices", error))

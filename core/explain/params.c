@@ -199,6 +199,7 @@ read_heads (const VtrParam *param,
   g_autoptr (GArray) chosen = parse_indices (text);
   if (chosen == NULL)
     return fail_usage (param, text, error);
+  settings->heads_chosen = TRUE;
   return list_indices (param, chosen, n_heads, &settings->heads, &settings->n_heads, error);
 }
 
@@ -386,6 +387,31 @@ ask_what_is_read (VtrSettings *self, const VtrTarget *target, const VtrArch *arc
     self->query = VTR_QUERY_MEAN;
 }
 
+/* Layers that heads were taken out of have not all of them: heads that no asked layer has are left
+ * out, but heads chosen by their numbers must be in each. */
+static gboolean
+fit_heads (VtrSettings *self, const VtrArch *arch, GError **error)
+{
+  const guint last = self->n_heads > 0 ? self->heads[self->n_heads - 1] : 0;
+  guint most = 1;
+
+  for (guint i = 0; i < self->n_layers; i++)
+    {
+      const guint n_heads = vtr_arch_n_heads (arch, self->layers[i]);
+
+      if (self->heads_chosen && last >= n_heads)
+        {
+          g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                       "--heads asks for number %u, but layer %u of this model has 0 to %u", last,
+                       self->layers[i], n_heads - 1);
+          return FALSE;
+        }
+      most = MAX (most, n_heads);
+    }
+  self->n_heads = vtr_settings_count_heads (self, most);
+  return TRUE;
+}
+
 gboolean
 vtr_settings_init (VtrSettings *self, VtrMethod *method, VtrModel *model, GError **error)
 {
@@ -404,7 +430,7 @@ vtr_settings_init (VtrSettings *self, VtrMethod *method, VtrModel *model, GError
     }
   if (kind->has_target && g_strcmp0 (vtr_method_get (method, "query"), "auto") == 0)
     ask_what_is_read (self, vtr_method_get_target (method), vtr_model_get_arch (model));
-  return TRUE;
+  return fit_heads (self, vtr_model_get_arch (model), error);
 }
 
 void
@@ -467,4 +493,22 @@ vtr_settings_get_head_mask (const VtrSettings *self, guint64 *mask, GError **err
       *mask |= G_GUINT64_CONSTANT (1) << self->heads[i];
     }
   return TRUE;
+}
+
+guint
+vtr_settings_count_heads (const VtrSettings *self, guint n_heads)
+{
+  guint n = 0;
+
+  while (n < self->n_heads && self->heads[n] < n_heads)
+    n++;
+  return n;
+}
+
+guint64
+vtr_head_mask_of_layer (guint64 mask, const VtrTensor *qkv)
+{
+  const guint32 n_heads = qkv->shape[VTR_AXIS_QKV_HEADS];
+
+  return n_heads >= 64 ? mask : mask & ((G_GUINT64_CONSTANT (1) << n_heads) - 1);
 }

@@ -95,11 +95,15 @@ vtr_query_plan (VtrQueryScratch *self, VtrExplainRun *run, GError **error)
 }
 
 gboolean
-vtr_query_plan_answer (VtrExplainRun *run, const char *name, VtrTensor *answer, GError **error)
+vtr_query_plan_answer (VtrExplainRun *run,
+                       guint layer,
+                       const char *name,
+                       VtrTensor *answer,
+                       GError **error)
 {
   const gboolean single = vtr_settings_ask_one (run->settings);
   const guint32 b = run->n_inputs;
-  const guint32 h = run->arch->n_heads;
+  const guint32 h = vtr_arch_n_heads (run->arch, layer);
   const guint32 n = run->plan->n_tokens;
 
   return vtr_arena_plan (run->arena, answer, name, VTR_DTYPE_F32, single ? 4 : 3,
@@ -140,8 +144,12 @@ vtr_query_record (const VtrQueryScratch *self,
                   GError **error)
 {
   if (!vtr_settings_ask_one (run->settings))
-    return vtr_op_attention_apply (run->stream, qkv, lse, run->attention_scale, &self->weights,
-                                   &self->partials, answer, error);
+    {
+      const VtrTensor partials =
+          vtr_tensor_with_size (&self->partials, VTR_AXIS_LSE_HEADS, lse->shape[1]);
+      return vtr_op_attention_apply (run->stream, qkv, lse, run->attention_scale, &self->weights,
+                                     &partials, answer, error);
+    }
   return vtr_op_attention_rows (run->stream, qkv, lse, run->attention_scale, &self->rows, answer,
                                 error);
 }

@@ -8,6 +8,8 @@
  */
 #include "explain/explain.h"
 
+#include <math.h>
+
 static const VtrParam param_layers = {
   { .name = "layers",
     .syntax = "last|all|0-11|3,7",
@@ -45,9 +47,10 @@ raw_plan (VtrExplainRun *run, GError **error)
   scratch->answers = (VtrTensor *) (scratch + 1);
   for (guint i = 0; i < n_layers; i++)
     {
-      g_autofree char *name = g_strdup_printf ("layer%02u.answer", run->settings->layers[i]);
+      const guint layer = run->settings->layers[i];
+      g_autofree char *name = g_strdup_printf ("layer%02u.answer", layer);
 
-      if (!vtr_query_plan_answer (run, name, &scratch->answers[i], error))
+      if (!vtr_query_plan_answer (run, layer, name, &scratch->answers[i], error))
         return FALSE;
     }
   return vtr_query_plan (&scratch->query, run, error);
@@ -88,6 +91,13 @@ fuse_heads (const float *heads, guint n_heads, gsize n_patches, VtrFusion fusion
   return fused;
 }
 
+/* Asked heads that a layer has. */
+static guint
+count_heads (const VtrExplainRun *run, guint layer)
+{
+  return vtr_settings_count_heads (run->settings, vtr_arch_n_heads (run->arch, layer));
+}
+
 static VtrMap *
 make_fused_map (const VtrExplainRun *run, const float *heads, guint layer)
 {
@@ -98,9 +108,10 @@ make_fused_map (const VtrExplainRun *run, const float *heads, guint layer)
   };
   const VtrSettings *settings = run->settings;
   const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
-  g_autofree float *values = fuse_heads (heads, settings->n_heads, n_patches, settings->fusion);
-  g_autofree char *label = g_strdup_printf ("layer %u, %s of %u heads", layer,
-                                            words[settings->fusion], settings->n_heads);
+  const guint n_heads = count_heads (run, layer);
+  g_autofree float *values = fuse_heads (heads, n_heads, n_patches, settings->fusion);
+  g_autofree char *label =
+      g_strdup_printf ("layer %u, %s of %u heads", layer, words[settings->fusion], n_heads);
 
   return vtr_map_new (run->plan->n_rows, run->plan->n_columns, values, (int) layer, VTR_FUSED,
                       label);
@@ -115,8 +126,9 @@ add_layer_maps (const VtrExplainRun *run,
 {
   const VtrSettings *settings = run->settings;
   const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
+  const guint n_heads = count_heads (run, layer);
 
-  for (guint i = 0; i < settings->n_heads && !settings->fuse; i++)
+  for (guint i = 0; i < n_heads && !settings->fuse; i++)
     {
       g_autofree char *label = g_strdup_printf ("layer %u, head %u", layer, settings->heads[i]);
 
@@ -130,12 +142,15 @@ add_layer_maps (const VtrExplainRun *run,
   vtr_explanation_take_summary (explanation, make_fused_map (run, heads, layer));
 }
 
-/* Of the answer of one layer, [b][h][n], keeps the asked heads and the patches. */
+/* Of the answer of one layer, [b][h][n], keeps the asked heads and the patches; those that the
+ * layer has not got are NaN. */
 static void
 take_layer (VtrExplainRun *run, guint index, const float *values, float **attention)
 {
   const VtrSettings *settings = run->settings;
-  const guint n_heads = run->arch->n_heads;
+  const guint layer = settings->layers[index];
+  const guint n_heads = vtr_arch_n_heads (run->arch, layer);
+  const guint n_asked = count_heads (run, layer);
   const guint n_tokens = run->plan->n_tokens;
   const gsize n_patches = (gsize) run->plan->n_rows * run->plan->n_columns;
 
@@ -143,12 +158,14 @@ take_layer (VtrExplainRun *run, guint index, const float *values, float **attent
     {
       float *heads = attention[image] + (gsize) index * settings->n_heads * n_patches;
 
-      for (guint i = 0; i < settings->n_heads; i++)
+      for (guint i = 0; i < n_asked; i++)
         memcpy (heads + i * n_patches,
                 values + ((gsize) image * n_heads + settings->heads[i]) * n_tokens +
                     (n_tokens - n_patches),
                 n_patches * sizeof (float));
-      add_layer_maps (run, run->explanations[image], heads, settings->layers[index]);
+      for (gsize i = n_asked * n_patches; i < settings->n_heads * n_patches; i++)
+        heads[i] = NAN;
+      add_layer_maps (run, run->explanations[image], heads, layer);
     }
 }
 

@@ -54,7 +54,7 @@ make_layer (const VtrRow *self,
     .d_context = d_context,
     .scale = run->attention_scale,
     .fusion = run->settings->fusion,
-    .head_mask = self->head_mask,
+    .head_mask = vtr_head_mask_of_layer (self->head_mask, qkv),
   };
 }
 

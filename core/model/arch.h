@@ -79,11 +79,13 @@ typedef struct
 
   guint hidden_size; /* d, width of a token */
   guint n_layers;
-  guint n_heads;
-  guint head_size;  /* hd; n_heads·head_size = hidden_size */
-  guint mlp_size;   /* f, hidden width of the MLP (of one of gate and up) */
-  guint patch_size; /* pixels */
-  guint grid_rows;  /* patches the position table is for; training grid where there is none */
+  guint n_heads;            /* of a whole layer, and the most that one has */
+  const guint *layer_heads; /* [n_layers], 1..n_heads: where some were taken out of layers,
+                             * how many each has left; NULL: n_heads; not owned */
+  guint head_size;          /* hd; n_heads·head_size = hidden_size */
+  guint mlp_size;           /* f, hidden width of the MLP (of one of gate and up) */
+  guint patch_size;         /* pixels */
+  guint grid_rows; /* patches the position table is for; training grid where there is none */
   guint grid_columns;
 
   gboolean has_cls;
@@ -110,6 +112,10 @@ typedef struct
 
   VtrPreprocess preprocess;
 } VtrArch;
+
+/* h, the heads of a layer; their queries, keys, values and context are h·head_size wide. */
+guint vtr_arch_n_heads (const VtrArch *self, guint layer);
+guint vtr_arch_context_size (const VtrArch *self, guint layer);
 
 /* CLS, distillation, registers. */
 guint vtr_arch_n_prefix (const VtrArch *self);

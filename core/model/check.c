@@ -3,9 +3,10 @@
 
 /* Numbers that the weight of a part must have: [out][in], in = 1 where it is no matrix. */
 static void
-expected_shape (const VtrArch *arch, VtrPart part, guint64 *n_out, guint64 *n_in)
+expected_shape (const VtrArch *arch, VtrPart part, guint layer, guint64 *n_out, guint64 *n_in)
 {
   const guint64 d = arch->hidden_size;
+  const guint64 context = vtr_arch_context_size (arch, layer);
   const guint64 f = arch->mlp_size;
   const guint64 n_special = arch->has_cls + arch->has_distillation;
   guint64 n_rows;
@@ -42,14 +43,19 @@ expected_shape (const VtrArch *arch, VtrPart part, guint64 *n_out, guint64 *n_in
       *n_in = d;
       break;
     case VTR_PART_QKV:
-      *n_out = 3 * d;
+      *n_out = 3 * context;
       *n_in = d;
       break;
-    case VTR_PART_PRE_LOGITS:
     case VTR_PART_Q:
     case VTR_PART_K:
     case VTR_PART_V:
+      *n_out = context;
+      *n_in = d;
+      break;
     case VTR_PART_PROJ:
+      *n_in = context;
+      break;
+    case VTR_PART_PRE_LOGITS:
       *n_in = d;
       break;
     case VTR_PART_FC1:
@@ -151,7 +157,7 @@ check_part (VtrDetection *self,
     return !needed || fail_missing (self, part, layer, FALSE, error);
   if (!needed)
     return TRUE;
-  expected_shape (&self->arch, part, &n_out, &n_in);
+  expected_shape (&self->arch, part, layer, &n_out, &n_in);
   if (!check_tensor (self, part, found->weight, n_out, n_in, error))
     return FALSE;
   if (found->bias != NULL)

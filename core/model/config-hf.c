@@ -7,6 +7,22 @@ void
 vtr_statement_clear (VtrStatement *self)
 {
   g_clear_pointer (&self->labels, g_ptr_array_unref);
+  g_clear_pointer (&self->layer_heads, g_free);
+}
+
+gboolean
+vtr_statement_read_own (VtrStatement *self, VtrConfig *config, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (VtrConfig) own = vtr_config_get_child (config, VTR_CONFIG_OWN, &local);
+
+  if (local != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  return own == NULL ||
+         vtr_config_get_uints (own, "heads", &self->layer_heads, &self->n_layer_heads, error);
 }
 
 /* Reads a number and notes that it was stated. */

@@ -333,6 +333,31 @@ vtr_config_get_numbers (VtrConfig *self, const char *key, double *values, guint 
 }
 
 gboolean
+vtr_config_get_uints (VtrConfig *self,
+                      const char *key,
+                      guint **values,
+                      guint *n_values,
+                      GError **error)
+{
+  JsonNode *node = find (self, key);
+
+  if (node == NULL)
+    return TRUE;
+  if (!JSON_NODE_HOLDS_ARRAY (node))
+    return wrong_type (self, key, "a list of whole numbers", error);
+
+  JsonArray *array = json_node_get_array (node);
+  const guint n = json_array_get_length (array);
+  g_autofree guint *numbers = g_new0 (guint, MAX (n, 1));
+  for (guint i = 0; i < n; i++)
+    if (!node_get_uint (json_array_get_element (array, i), &numbers[i]))
+      return wrong_type (self, key, "a list of whole numbers", error);
+  *values = g_steal_pointer (&numbers);
+  *n_values = n;
+  return TRUE;
+}
+
+gboolean
 vtr_config_get_size (VtrConfig *self, const char *key, guint *height, guint *width, GError **error)
 {
   JsonNode *node = find (self, key);

@@ -36,6 +36,13 @@ vtr_config_get_strings (VtrConfig *self, const char *key, GPtrArray **values, GE
 /* Names of the keys, in order; transfer container. */
 GPtrArray *vtr_config_get_keys (VtrConfig *self);
 
+/* Whole numbers of a list; *values, g_free () it, stays NULL where the key is absent. */
+gboolean vtr_config_get_uints (VtrConfig *self,
+                               const char *key,
+                               guint **values,
+                               guint *n_values,
+                               GError **error);
+
 /* A list of @n numbers, or one number that stands for all of them. */
 gboolean
 vtr_config_get_numbers (VtrConfig *self, const char *key, double *values, guint n, GError **error);
@@ -57,7 +64,9 @@ typedef struct
   GPtrArray *labels;       /* of strings, NULL: none */
   gboolean no_embed_class; /* timm: positions without rows for the prefix */
   const char *pool;        /* timm's global_pool */
-  guint natural_width;     /* timm: hidden size that the architecture has by itself; 0: not known */
+  guint *layer_heads;      /* [n_layer_heads], owned; NULL: not stated */
+  guint n_layer_heads;
+  guint natural_width; /* timm: hidden size that the architecture has by itself; 0: not known */
 } VtrStatement;
 
 typedef enum
@@ -88,6 +97,11 @@ gboolean vtr_statement_read_timm (VtrStatement *self,
                                   VtrConfig *config,
                                   GPtrArray *reasons,
                                   GError **error);
+
+/* The key of what only Vitreous states in a config.json, of whatever world, and what it says:
+ * "heads", how many each layer has. */
+#define VTR_CONFIG_OWN "vitreous"
+gboolean vtr_statement_read_own (VtrStatement *self, VtrConfig *config, GError **error);
 
 /* preprocessor_config.json; @preprocess starts as the family's. */
 gboolean vtr_preprocess_read_hf (VtrPreprocess *preprocess, VtrConfig *config, GError **error);

@@ -71,6 +71,8 @@ describe_arch (JsonBuilder *builder, const VtrArch *arch)
   vtr_json_add_int (builder, "hidden_size", arch->hidden_size);
   vtr_json_add_int (builder, "n_layers", arch->n_layers);
   vtr_json_add_int (builder, "n_heads", arch->n_heads);
+  if (arch->layer_heads != NULL)
+    vtr_json_add_uints (builder, "layer_heads", arch->layer_heads, arch->n_layers);
   vtr_json_add_int (builder, "head_size", arch->head_size);
   vtr_json_add_int (builder, "mlp_size", arch->mlp_size);
   vtr_json_add_int (builder, "patch_size", arch->patch_size);

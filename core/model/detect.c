@@ -7,6 +7,7 @@ void
 vtr_detection_clear (VtrDetection *self)
 {
   g_clear_pointer (&self->parts, vtr_parts_free);
+  g_clear_pointer (&self->layer_heads, g_free);
   g_clear_pointer (&self->labels, g_ptr_array_unref);
   g_clear_pointer (&self->reasons, g_ptr_array_unref);
   g_clear_pointer (&self->licence, g_free);
@@ -219,6 +220,15 @@ read_preprocess (VtrDetection *self, VtrConfig *preprocessor, GError **error)
   return vtr_preprocess_read_hf (&self->arch.preprocess, preprocessor, error);
 }
 
+/* Beside weights that had no configuration there may be one that has nothing but what Vitreous
+ * wrote. */
+static gboolean
+is_own_alone (VtrConfig *config)
+{
+  return vtr_config_has (config, VTR_CONFIG_OWN) && !vtr_config_has (config, "model_type") &&
+         !vtr_config_has (config, "architecture");
+}
+
 gboolean
 vtr_detection_init (VtrDetection *self,
                     VtrStore *store,
@@ -228,11 +238,13 @@ vtr_detection_init (VtrDetection *self,
 {
   g_auto (VtrStatement) statement = { 0 };
   g_autofree char *prefix = NULL;
+  VtrConfig *world = config != NULL && is_own_alone (config) ? NULL : config;
   guint n_layers;
 
   self->reasons = g_ptr_array_new_with_free_func (g_free);
-  if (!choose_family (self, store, config, &prefix, error) ||
-      !read_statement (self, &statement, config, error))
+  if (!choose_family (self, store, world, &prefix, error) ||
+      !read_statement (self, &statement, world, error) ||
+      (config != NULL && !vtr_statement_read_own (&statement, config, error)))
     return FALSE;
 
   n_layers = vtr_parts_count_layers (store, self->family->naming, prefix);

@@ -13,6 +13,7 @@ typedef struct
   const VtrFamily *family;
   VtrParts *parts;
   VtrArch arch;
+  guint *layer_heads; /* arch.layer_heads, owned; NULL: all layers are whole */
   GPtrArray *labels;  /* of strings; NULL: none */
   GPtrArray *reasons; /* of strings: what was recognised by what, what had to be assumed */
   char *licence;      /* NULL: not stated */

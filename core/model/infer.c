@@ -194,6 +194,48 @@ assume_heads (VtrDetection *self, GError **error)
   return TRUE;
 }
 
+/* Layers that heads were taken out of: as it is stated; whether the tensors are so is checked
+ * later, with all shapes. */
+static gboolean
+take_layer_heads (VtrDetection *self, const VtrStatement *statement, GError **error)
+{
+  VtrArch *arch = &self->arch;
+  const char *label = vtr_store_get_label (self->parts->store);
+  gboolean whole = TRUE;
+
+  if (statement->layer_heads == NULL)
+    return TRUE;
+  if (statement->n_layer_heads != arch->n_layers)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT,
+                   "%s: config.json states the heads of %u layers (" VTR_CONFIG_OWN
+                   ".heads), but the model has %u.",
+                   label, statement->n_layer_heads, arch->n_layers);
+      return FALSE;
+    }
+  for (guint layer = 0; layer < arch->n_layers; layer++)
+    {
+      const guint n = statement->layer_heads[layer];
+
+      if (n == 0 || n > arch->n_heads)
+        {
+          g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT,
+                       "%s: config.json states %u heads of layer %u (" VTR_CONFIG_OWN
+                       ".heads); a layer of this model has 1 to %u.",
+                       label, n, layer, arch->n_heads);
+          return FALSE;
+        }
+      whole = whole && n == arch->n_heads;
+    }
+  if (whole)
+    return TRUE;
+  self->layer_heads = g_memdup2 (statement->layer_heads, arch->n_layers * sizeof (guint));
+  arch->layer_heads = self->layer_heads;
+  vtr_detection_add_reason (self, "layers that heads were taken out of, by “" VTR_CONFIG_OWN
+                                  ".heads” in config.json");
+  return TRUE;
+}
+
 static gboolean
 infer_heads (VtrDetection *self, const VtrStatement *statement, GError **error)
 {
@@ -205,9 +247,9 @@ infer_heads (VtrDetection *self, const VtrStatement *statement, GError **error)
       (statement->natural_width == 0 || statement->natural_width == arch->hidden_size ||
        (statement->stated & VTR_STATED_HIDDEN_SIZE));
 
-  if (self->parts->naming->is_jax && query != NULL && query->n_dims == 3 &&
-      query->shape[1] <= G_MAXINT)
-    arch->n_heads = (guint) query->shape[1]; /* [d][h][hd] */
+  if (self->parts->naming->is_jax && query != NULL && query->n_dims == 3 && query->shape[2] > 0 &&
+      query->shape[2] <= arch->hidden_size)
+    arch->n_heads = arch->hidden_size / (guint) query->shape[2]; /* [d][h][hd] */
   else if (!is_stated && !infer_heads_of_graph (self) && !assume_heads (self, error))
     return FALSE;
   if (arch->n_heads == 0 || arch->hidden_size % arch->n_heads != 0)
@@ -217,7 +259,7 @@ infer_heads (VtrDetection *self, const VtrStatement *statement, GError **error)
       return FALSE;
     }
   arch->head_size = arch->hidden_size / arch->n_heads;
-  return TRUE;
+  return take_layer_heads (self, statement, error);
 }
 
 static gboolean

@@ -267,6 +267,14 @@ vtr_model_get_n_heads (VtrModel *self)
 }
 
 guint
+vtr_model_get_layer_heads (VtrModel *self, guint layer)
+{
+  g_return_val_if_fail (VTR_IS_MODEL (self), 0);
+  g_return_val_if_fail (layer < self->found.arch.n_layers, 0);
+  return vtr_arch_n_heads (&self->found.arch, layer);
+}
+
+guint
 vtr_model_get_patch_size (VtrModel *self)
 {
   g_return_val_if_fail (VTR_IS_MODEL (self), 0);

@@ -48,9 +48,9 @@ typedef enum
 
   /* one per layer */
   VTR_WEIGHT_NORM1,     /* [2][d] */
-  VTR_WEIGHT_QKV,       /* [3d][d]: q, k, v, each [h][hd] */
-  VTR_WEIGHT_QKV_BIAS,  /* [3d], zeros where there is none */
-  VTR_WEIGHT_PROJ,      /* [d][d] */
+  VTR_WEIGHT_QKV,       /* [3·h·hd][d]: q, k, v, each [h][hd], h of the layer */
+  VTR_WEIGHT_QKV_BIAS,  /* [3·h·hd], zeros where there is none */
+  VTR_WEIGHT_PROJ,      /* [d][h·hd] */
   VTR_WEIGHT_PROJ_BIAS, /* [d] */
   VTR_WEIGHT_SCALE1,    /* [d], ones without layer scale */
   VTR_WEIGHT_NORM2,     /* [2][d] */
@@ -66,7 +66,7 @@ typedef enum
 gboolean vtr_model_has_weight (VtrModel *self, VtrWeight weight);
 
 /* Numbers in one weight of one layer (@layer ignored for those not per layer). */
-gsize vtr_model_get_weight_size (VtrModel *self, VtrWeight weight);
+gsize vtr_model_get_weight_size (VtrModel *self, VtrWeight weight, guint layer);
 
 /* Reads one weight as f32; VTR_ERROR_BAD_VALUES names the tensor and where it is NaN or infinite.
  * Thread-safe. */

@@ -5,6 +5,18 @@
 #include <string.h>
 
 guint
+vtr_arch_n_heads (const VtrArch *self, guint layer)
+{
+  return self->layer_heads != NULL ? self->layer_heads[layer] : self->n_heads;
+}
+
+guint
+vtr_arch_context_size (const VtrArch *self, guint layer)
+{
+  return vtr_arch_n_heads (self, layer) * self->head_size;
+}
+
+guint
 vtr_arch_n_prefix (const VtrArch *self)
 {
   return self->has_cls + self->has_distillation + self->n_registers;

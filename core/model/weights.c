@@ -115,10 +115,11 @@ vtr_model_has_weight (VtrModel *self, VtrWeight weight)
 }
 
 gsize
-vtr_model_get_weight_size (VtrModel *self, VtrWeight weight)
+vtr_model_get_weight_size (VtrModel *self, VtrWeight weight, guint layer)
 {
   const VtrArch *arch = &self->found.arch;
   const gsize d = arch->hidden_size;
+  const gsize context = is_per_layer (weight) ? vtr_arch_context_size (arch, layer) : d;
   const gsize f2 = arch->act == VTR_ACT_SWIGLU ? 2 * (gsize) arch->mlp_size : arch->mlp_size;
 
   switch (weight)
@@ -140,11 +141,12 @@ vtr_model_get_weight_size (VtrModel *self, VtrWeight weight)
     case VTR_WEIGHT_PROJECTION:
       return arch->projection_size * d;
     case VTR_WEIGHT_QKV:
-      return 3 * d * d;
+      return 3 * context * d;
     case VTR_WEIGHT_QKV_BIAS:
-      return 3 * d;
-    case VTR_WEIGHT_PRE_LOGITS:
+      return 3 * context;
     case VTR_WEIGHT_PROJ:
+      return d * context;
+    case VTR_WEIGHT_PRE_LOGITS:
       return d * d;
     case VTR_WEIGHT_FC1:
       return f2 * d;
@@ -275,7 +277,7 @@ vtr_model_read_weight (VtrModel *self, VtrWeight weight, guint layer, float *out
   g_return_val_if_fail (VTR_IS_MODEL (self), FALSE);
   g_return_val_if_fail (!is_per_layer (weight) || layer < self->found.arch.n_layers, FALSE);
 
-  const gsize size = vtr_model_get_weight_size (self, weight);
+  const gsize size = vtr_model_get_weight_size (self, weight, layer);
   VtrPart parts[3];
   const guint n =
       choose_parts (self->found.parts, weight, is_per_layer (weight) ? layer : 0, parts);

@@ -287,8 +287,8 @@ typedef struct
   VtrTensor partials;    /* as attention_apply's, h = 1 */
 } VtrRolloutScratch;
 
-/* Plans the scratch of a rollout of b images of n tokens; @h: heads of a layer where gradients are
- * to be given, 0 for attention alone. */
+/* Plans the scratch of a rollout of b images of n tokens; @h: the most heads of a layer where
+ * gradients are to be given, 0 for attention alone. */
 gboolean vtr_rollout_scratch_plan (VtrRolloutScratch *self,
                                    VtrArena *arena,
                                    guint b,

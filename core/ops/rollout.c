@@ -100,6 +100,17 @@ vtr_rollout_scratch_plan (VtrRolloutScratch *self,
          vtr_partials_plan (&self->partials, arena, "rollout.partials", b, 1, n, error);
 }
 
+/* Where the log-sum-exp of a layer goes, which may have fewer heads than there is room for. */
+static VtrTensor
+find_lse (const VtrRolloutLayer *layer, const VtrRolloutScratch *scratch)
+{
+  VtrTensor lse = scratch->lse;
+
+  if (lse.n_dims == 3 && layer->qkv->shape[3] < lse.shape[1])
+    lse.shape[1] = layer->qkv->shape[3];
+  return lse;
+}
+
 /* Whether the tensors fit each other; @r and @next may be NULL. */
 static gboolean
 check_shapes (const VtrRolloutLayer *layer,
@@ -114,11 +125,12 @@ check_shapes (const VtrRolloutLayer *layer,
     return FALSE;
 
   const guint32 b = qkv->shape[0], n = qkv->shape[1], h = qkv->shape[3];
+  const VtrTensor lse = find_lse (layer, scratch);
   return vtr_tensor_is_activation (qkv, 5, b, n, 3, h, qkv->shape[4]) &&
          (layer->d_context == NULL ||
           (qkv->dtype == VTR_DTYPE_F32 &&
            vtr_tensor_is_f32 (layer->d_context, 3, b, n, h * qkv->shape[4]) &&
-           vtr_tensor_is_f32 (&scratch->lse, 3, b, h, n))) &&
+           vtr_tensor_is_f32 (&lse, 3, b, h, n))) &&
          vtr_tensor_is_f32 (layer->lse, 3, b, h, n) &&
          vtr_tensor_is_u32 (&scratch->row_weights, 3, b, n, 2) &&
          vtr_tensor_is_u32 (&scratch->cutoff, 2, b, 4) &&
@@ -226,7 +238,9 @@ gather_rows (VtrStream *stream,
              const VtrRolloutScratch *scratch,
              GError **error)
 {
-  return layer->d_context == NULL || vtr_stream_copy (stream, layer->lse, &scratch->lse, error);
+  const VtrTensor lse = find_lse (layer, scratch);
+
+  return layer->d_context == NULL || vtr_stream_copy (stream, layer->lse, &lse, error);
 }
 
 /* One of the kernels that compute Ā: @third and @fourth are what it has besides qkv and lse, @third

@@ -17,16 +17,6 @@ begin (JsonBuilder *json, const char *name)
 }
 
 static void
-add_list (JsonBuilder *json, const char *name, const guint *numbers, guint n)
-{
-  json_builder_set_member_name (json, name);
-  json_builder_begin_array (json);
-  for (guint i = 0; i < n; i++)
-    json_builder_add_int_value (json, numbers[i]);
-  json_builder_end_array (json);
-}
-
-static void
 add_image (JsonBuilder *json, const VtrImage *image)
 {
   begin (json, "image");
@@ -40,6 +30,8 @@ add_image (JsonBuilder *json, const VtrImage *image)
 static void
 add_model (JsonBuilder *json, VtrModel *model)
 {
+  const VtrArch *arch = vtr_model_get_arch (model);
+
   begin (json, "model");
   vtr_json_add_text (json, "name", vtr_model_get_name (model));
   vtr_json_add_text (json, "path", vtr_model_get_path (model));
@@ -47,6 +39,8 @@ add_model (JsonBuilder *json, VtrModel *model)
   vtr_json_add_text (json, "hash", vtr_model_get_hash (model));
   vtr_json_add_int (json, "n_layers", vtr_model_get_n_layers (model));
   vtr_json_add_int (json, "n_heads", vtr_model_get_n_heads (model));
+  if (arch->layer_heads != NULL)
+    vtr_json_add_uints (json, "layer_heads", arch->layer_heads, arch->n_layers);
   vtr_json_add_int (json, "n_prefix_tokens", vtr_model_get_n_prefix_tokens (model));
   vtr_json_add_int (json, "patch_size", vtr_model_get_patch_size (model));
   vtr_head_describe (json, model);
@@ -163,7 +157,7 @@ add_proof (JsonBuilder *json, const VtrExplanation *explanation)
   vtr_json_add_int (json, "n_all", proof->n_all);
   vtr_json_add_int (json, "n_greedy", proof->n_greedy);
   vtr_json_add_int (json, "n_patches", proof->n_patches);
-  add_list (json, "patches", proof->patches, proof->n_patches);
+  vtr_json_add_uints (json, "patches", proof->patches, proof->n_patches);
   vtr_json_add_int (json, "n_passes", proof->n_passes);
   json_builder_end_object (json);
 }
@@ -349,9 +343,9 @@ add_how (JsonBuilder *json, const VtrExplanation *explanation, const VtrExportOp
   add_method (json, vtr_explanation_get_method (explanation));
   add_target (json, explanation);
   numbers = vtr_explanation_get_layers (explanation, &n);
-  add_list (json, "layers", numbers, n);
+  vtr_json_add_uints (json, "layers", numbers, n);
   numbers = vtr_explanation_get_heads (explanation, &n);
-  add_list (json, "heads", numbers, n);
+  vtr_json_add_uints (json, "heads", numbers, n);
   vtr_json_add_text (json, "query", query);
   vtr_json_add_text (json, "fit", vtr_fit_get_name (vtr_input_get_fit (input)));
   json_builder_set_member_name (json, "size");

@@ -197,6 +197,19 @@ draw_panels (Sheet *sheet, GError **error)
   return TRUE;
 }
 
+/* The cells of a layer: heads that it has not got leave empty ones at the end. */
+static guint
+count_heads (const Sheet *sheet, guint layer)
+{
+  VtrModel *model = vtr_explanation_get_model (sheet->explanation);
+  const guint n_heads = vtr_model_get_layer_heads (model, sheet->layers[layer]);
+  guint n = 0;
+
+  while (n < sheet->n_heads && sheet->heads[n] < n_heads)
+    n++;
+  return n;
+}
+
 static gboolean
 draw_cell (Sheet *sheet, guint layer, guint head, int x, int y, GError **error)
 {
@@ -235,7 +248,7 @@ draw_grid (Sheet *sheet, GError **error)
       vtr_canvas_draw_text (&sheet->canvas, MARGIN,
                             y + ((int) sheet->cell_height - VTR_GLYPH_HEIGHT * TEXT_SCALE) / 2,
                             TEXT_SCALE, DIM, label);
-      for (guint head = 0; head < sheet->n_heads; head++)
+      for (guint head = 0; head < count_heads (sheet, layer); head++)
         if (!draw_cell (sheet, layer, head, x0 + (int) head * step_x, y, error))
           return FALSE;
     }

@@ -45,36 +45,58 @@ plan_blocks (Planner *planner)
                                                           arch->n_heads, n, planner->error);
 }
 
-/* Tokens, context and log-sum-exp of every layer; d_context of each that is kept, and one for the
- * others. */
 static void
-plan_layers (Planner *planner)
+plan_d_context (Planner *planner, guint layer)
+{
+  const VtrPlan *plan = planner->plan;
+  const guint32 shape[] = { plan->batch, plan->n_tokens,
+                            vtr_arch_context_size (planner->arch, layer) };
+  g_autofree char *name = g_strdup_printf ("layer%02u.d_context", layer);
+
+  plan_tensor (planner, &planner->backward->d_context[layer], name, G_N_ELEMENTS (shape), shape);
+}
+
+/* Tokens, context and log-sum-exp of a layer. */
+static void
+plan_layer (Planner *planner, guint layer)
 {
   VtrPlan *plan = planner->plan;
   VtrBackwardPlan *backward = planner->backward;
-  const VtrTensor *shared = NULL;
-  const guint32 lse_shape[] = { plan->batch, planner->arch->n_heads, plan->n_tokens };
-  const guint32 shape[] = { plan->batch, plan->n_tokens, planner->arch->hidden_size };
+  const VtrArch *arch = planner->arch;
+  const guint32 b = plan->batch, n = plan->n_tokens;
+  const guint32 lse_shape[] = { b, vtr_arch_n_heads (arch, layer), n };
+  const guint32 input_shape[] = { b, n, arch->hidden_size };
+  const guint32 context_shape[] = { b, n, vtr_arch_context_size (arch, layer) };
+  g_autofree char *input = g_strdup_printf ("layer%02u.input", layer);
+  g_autofree char *context = g_strdup_printf ("layer%02u.context", layer);
+  g_autofree char *lse = g_strdup_printf ("layer%02u.lse", layer);
 
-  for (guint layer = backward->first_layer; layer < planner->arch->n_layers; layer++)
+  plan_tensor (planner, &backward->inputs[layer], input, 3, input_shape);
+  plan_tensor (planner, &backward->contexts[layer], context, 3, context_shape);
+  if (!plan->keep[layer])
+    plan_tensor (planner, &plan->lse[layer], lse, 3, lse_shape);
+}
+
+/* All that layers have on the way; d_context of each that is kept, and one for the others. */
+static void
+plan_layers (Planner *planner)
+{
+  const VtrPlan *plan = planner->plan;
+  const VtrArch *arch = planner->arch;
+  VtrBackwardPlan *backward = planner->backward;
+  const guint sharer = vtr_plan_find_sharer (plan, arch, backward->first_layer);
+
+  if (sharer != VTR_NO_LAYER)
+    plan_d_context (planner, sharer);
+  for (guint layer = backward->first_layer; layer < arch->n_layers; layer++)
     {
-      g_autofree char *input = g_strdup_printf ("layer%02u.input", layer);
-      g_autofree char *context = g_strdup_printf ("layer%02u.context", layer);
-      g_autofree char *lse = g_strdup_printf ("layer%02u.lse", layer);
-      g_autofree char *d_context = g_strdup_printf ("layer%02u.d_context", layer);
-
-      plan_tensor (planner, &backward->inputs[layer], input, G_N_ELEMENTS (shape), shape);
-      plan_tensor (planner, &backward->contexts[layer], context, G_N_ELEMENTS (shape), shape);
-      if (!plan->keep[layer])
-        plan_tensor (planner, &plan->lse[layer], lse, G_N_ELEMENTS (lse_shape), lse_shape);
-      if (!plan->keep[layer] && shared != NULL)
-        {
-          backward->d_context[layer] = *shared;
-          continue;
-        }
-      if (!plan->keep[layer])
-        shared = &backward->d_context[layer];
-      plan_tensor (planner, &backward->d_context[layer], d_context, G_N_ELEMENTS (shape), shape);
+      plan_layer (planner, layer);
+      if (plan->keep[layer])
+        plan_d_context (planner, layer);
+      else
+        backward->d_context[layer] =
+            vtr_tensor_with_size (&backward->d_context[sharer], VTR_AXIS_CONTEXT,
+                                  vtr_arch_context_size (arch, layer));
     }
 }
 

@@ -266,15 +266,17 @@ attend_back (Backward *self, guint layer, GError **error)
   const VtrPlan *plan = self->plan;
   const VtrBackwardPlan *buffers = self->buffers;
   const VtrBlockWeights *block = &self->weights->blocks[layer];
-  const VtrTensor *d_qkv = &buffers->d_qkv;
-  const VtrTensor flat = vtr_flatten_qkv (d_qkv);
+  const guint32 h = vtr_arch_n_heads (self->arch, layer);
+  const VtrTensor d_qkv = vtr_tensor_with_size (&buffers->d_qkv, VTR_AXIS_QKV_HEADS, h);
+  const VtrTensor rows = vtr_tensor_with_size (&buffers->rows, VTR_AXIS_LSE_HEADS, h);
+  const VtrTensor flat = vtr_flatten_qkv (&d_qkv);
 
   if (!vtr_op_attention_backward (self->stream, &plan->qkv[layer], &plan->lse[layer],
                                   self->attention_scale, &buffers->contexts[layer],
-                                  &buffers->d_context[layer], &buffers->rows, d_qkv, error))
+                                  &buffers->d_context[layer], &rows, &d_qkv, error))
     return FALSE;
   if (vtr_tensor_exists (&buffers->rope) &&
-      !vtr_op_rope (self->stream, d_qkv, &buffers->rope, error))
+      !vtr_op_rope (self->stream, &d_qkv, &buffers->rope, error))
     return FALSE;
   return vtr_op_matmul_backward (self->stream, &flat, &block->qkv.weight, &buffers->d_normed,
                                  error) &&

@@ -49,6 +49,13 @@ vtr_flatten_qkv (const VtrTensor *qkv)
   return flat;
 }
 
+/* What the heads of a layer give, in a buffer [b][n][d] or [b][n][h·hd] of more heads. */
+static inline VtrTensor
+vtr_view_context (const VtrTensor *buffer, const VtrArch *arch, guint layer)
+{
+  return vtr_tensor_with_size (buffer, VTR_AXIS_CONTEXT, vtr_arch_context_size (arch, layer));
+}
+
 static inline gboolean
 vtr_linear (VtrStream *stream,
             const VtrLinear *weights,

@@ -31,9 +31,14 @@ vtr_forward_flops (const VtrArch *arch, guint n_patches, guint batch)
   const double f = arch->mlp_size;
   const double n_mlp_products = arch->act == VTR_ACT_SWIGLU ? 3 : 2;
   const double patch_values = 3.0 * arch->patch_size * arch->patch_size;
-  const double block = n * (4 * d * d + n_mlp_products * d * f) + 2 * n * n * d;
+  double blocks = 0.0;
 
-  return 2 * batch * (n_patches * patch_values * d + arch->n_layers * block);
+  for (guint layer = 0; layer < arch->n_layers; layer++)
+    {
+      const double context = vtr_arch_context_size (arch, layer);
+      blocks += n * (4 * d * context + n_mlp_products * d * f) + 2 * n * n * context;
+    }
+  return 2 * batch * (n_patches * patch_values * d + blocks);
 }
 
 static gboolean
@@ -96,13 +101,14 @@ attend (Forward *self, guint layer, GError **error)
 
   /* The normed tokens have been used: the context takes their place, unless the way back wants it.
    */
-  const VtrTensor *context =
-      vtr_plan_goes_back (plan, layer) ? &plan->backward->contexts[layer] : &plan->normed;
-  return vtr_op_attention (self->stream, qkv, self->attention_scale, context, &plan->lse[layer],
+  const VtrTensor context = vtr_plan_goes_back (plan, layer)
+                                ? plan->backward->contexts[layer]
+                                : vtr_view_context (&plan->normed, self->arch, layer);
+  return vtr_op_attention (self->stream, qkv, self->attention_scale, &context, &plan->lse[layer],
                            error) &&
-         show_block (self, layer, context, error) &&
-         vtr_linear (self->stream, &block->proj, context, flags, VTR_ACTIVATION_NONE, &plan->tokens,
-                     error);
+         show_block (self, layer, &context, error) &&
+         vtr_linear (self->stream, &block->proj, &context, flags, VTR_ACTIVATION_NONE,
+                     &plan->tokens, error);
 }
 
 /* @count tokens from @first on: tokens += scale2·fc2 (act (fc1 (normed))) */

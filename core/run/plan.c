@@ -103,33 +103,58 @@ plan_subsets (Planner *planner)
   PLAN_AS (VTR_DTYPE_U32, subsets->turned, 1, 2 * n);
 }
 
-/* One buffer for each layer that is kept; the others take turns in one more. */
+/* Q, K, V and log-sum-exp of a layer, in a buffer of their own. */
+static void
+plan_layer (Planner *planner, guint layer)
+{
+  VtrPlan *plan = planner->plan;
+  const VtrArch *arch = planner->arch;
+  const guint32 h = vtr_arch_n_heads (arch, layer);
+  const guint32 qkv_shape[] = { plan->batch, plan->n_tokens, 3, h, arch->head_size };
+  const guint32 lse_shape[] = { plan->batch, h, plan->n_tokens };
+  g_autofree char *qkv_name = g_strdup_printf ("layer%02u.qkv", layer);
+  g_autofree char *lse_name = g_strdup_printf ("layer%02u.lse", layer);
+
+  plan_tensor (planner, &plan->qkv[layer], qkv_name, planner->activation, G_N_ELEMENTS (qkv_shape),
+               qkv_shape);
+  plan_tensor (planner, &plan->lse[layer], lse_name, VTR_DTYPE_F32, G_N_ELEMENTS (lse_shape),
+               lse_shape);
+}
+
+guint
+vtr_plan_find_sharer (const VtrPlan *self, const VtrArch *arch, guint first_layer)
+{
+  guint found = VTR_NO_LAYER;
+
+  for (guint layer = first_layer; layer < arch->n_layers; layer++)
+    if (!self->keep[layer] &&
+        (found == VTR_NO_LAYER || vtr_arch_n_heads (arch, layer) > vtr_arch_n_heads (arch, found)))
+      found = layer;
+  return found;
+}
+
+/* One buffer for each layer that is kept; the others take turns in one more, which belongs to the
+ * one of them with the most heads. */
 static void
 plan_attention (Planner *planner)
 {
   VtrPlan *plan = planner->plan;
   const VtrArch *arch = planner->arch;
-  const guint32 qkv_shape[] = { plan->batch, plan->n_tokens, 3, arch->n_heads, arch->head_size };
-  const guint32 lse_shape[] = { plan->batch, arch->n_heads, plan->n_tokens };
-  guint shared = G_MAXUINT; /* the first layer that is not kept owns the shared buffers */
+  const guint sharer = vtr_plan_find_sharer (plan, arch, 0);
 
+  if (sharer != VTR_NO_LAYER)
+    plan_layer (planner, sharer);
   for (guint layer = 0; layer < arch->n_layers; layer++)
     {
-      g_autofree char *qkv_name = g_strdup_printf ("layer%02u.qkv", layer);
-      g_autofree char *lse_name = g_strdup_printf ("layer%02u.lse", layer);
+      const guint32 h = vtr_arch_n_heads (arch, layer);
 
-      if (!plan->keep[layer] && shared != G_MAXUINT)
+      if (plan->keep[layer])
+        plan_layer (planner, layer);
+      else
         {
-          plan->qkv[layer] = plan->qkv[shared];
-          plan->lse[layer] = plan->lse[shared];
-          continue;
+          plan->qkv[layer] = vtr_tensor_with_size (&plan->qkv[sharer], VTR_AXIS_QKV_HEADS, h);
+          plan->lse[layer] = vtr_tensor_with_size (&plan->lse[sharer], VTR_AXIS_LSE_HEADS, h);
         }
-      if (!plan->keep[layer])
-        shared = layer;
-      plan_tensor (planner, &plan->qkv[layer], qkv_name, planner->activation,
-                   G_N_ELEMENTS (qkv_shape), qkv_shape);
-      plan_tensor (planner, &plan->lse[layer], lse_name, VTR_DTYPE_F32, G_N_ELEMENTS (lse_shape),
-                   lse_shape);
     }
 }
 
@@ -271,7 +296,7 @@ vtr_plan_set_subsets (VtrPlan *self, const VtrArch *arch, guint n_subsets, guint
   for (guint layer = 0; layer < arch->n_layers; layer++)
     {
       SET_SHAPE (&self->qkv[layer], b, n);
-      SET_SHAPE (&self->lse[layer], b, arch->n_heads, n);
+      SET_SHAPE (&self->lse[layer], b, vtr_arch_n_heads (arch, layer), n);
     }
   SET_SHAPE (&self->subsets->taken, b, n);
   SET_SHAPE (&self->subsets->turned, b, 2 * n_kept);

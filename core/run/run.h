@@ -32,8 +32,8 @@ typedef struct
 typedef struct
 {
   VtrTensor norm1; /* [2][d] */
-  VtrLinear qkv;   /* d → 3d */
-  VtrLinear proj;  /* d → d */
+  VtrLinear qkv;   /* d → 3·h·hd */
+  VtrLinear proj;  /* h·hd → d */
   VtrTensor norm2; /* [2][d] */
   VtrLinear fc1;   /* d → f, or 2f for SwiGLU */
   VtrLinear fc2;   /* f → d */
@@ -69,6 +69,21 @@ vtr_tensor_exists (const VtrTensor *tensor)
   return tensor->n_dims > 0;
 }
 
+/* Where the heads of a layer are in the shapes of what it computes. */
+#define VTR_AXIS_QKV_HEADS 3 /* [b][n][3][h][hd] */
+#define VTR_AXIS_LSE_HEADS 1 /* [b][h][n] */
+#define VTR_AXIS_CONTEXT 2   /* [b][n][h·hd] */
+
+/* The same memory as smaller: a layer with fewer heads uses the beginning of what another has. */
+static inline VtrTensor
+vtr_tensor_with_size (const VtrTensor *tensor, guint axis, guint32 size)
+{
+  VtrTensor view = *tensor;
+
+  view.shape[axis] = size;
+  return view;
+}
+
 /*
  * VtrBackwardPlan: the buffers of a run that only the way back needs, f32.  The tokens that each
  * block was given and what its heads gave are kept; all else of a block is computed again from them
@@ -79,14 +94,14 @@ typedef struct
 {
   guint first_layer;   /* the lowest block the gradient can reach */
   VtrTensor *inputs;   /* [n_layers] of [b][n][d], n_dims 0 below first_layer */
-  VtrTensor *contexts; /* likewise: what the heads gave */
+  VtrTensor *contexts; /* likewise [b][n][h·hd]: what the heads gave */
   VtrTensor
-      *d_context;     /* [n_layers] of [b][n][d]: gradient of what the heads gave; a buffer of its
-                       * own where the layer is kept, else one for all; n_dims 0 below first_layer */
-  VtrTensor middle;   /* [b][n][d]: the residual stream between attention and MLP */
+      *d_context;   /* [n_layers] of [b][n][h·hd]: gradient of what the heads gave; a buffer of its
+                     * own where the layer is kept, else one for all; n_dims 0 below first_layer */
+  VtrTensor middle; /* [b][n][d]: the residual stream between attention and MLP */
   VtrTensor d_tokens; /* [b][n][d]: gradient of the residual stream */
   VtrTensor d_normed; /* [b][n][d]: of what a norm gave; before that, of what a layer scale got */
-  VtrTensor d_qkv;    /* [b][n][3][h][hd] */
+  VtrTensor d_qkv;    /* [b][n][3][h][hd], h the most of any layer */
   VtrTensor d_hidden; /* [chunk][f]: of what fc2 was given */
   VtrTensor rows;     /* scratch of vtr_op_attention_backward () */
   VtrTensor rope;     /* [2][p][hd], the opposite rotation; n_dims 0 without RoPE */
@@ -173,6 +188,11 @@ VtrPlan *vtr_plan_new_subsets (VtrDevice *device,
                                guint max_subsets,
                                guint max_tokens,
                                GError **error);
+
+/* Of the layers from @first_layer on that are not kept, the one with the most heads: it owns what
+ * they share.  VTR_NO_LAYER where all are kept. */
+#define VTR_NO_LAYER G_MAXUINT
+guint vtr_plan_find_sharer (const VtrPlan *self, const VtrArch *arch, guint first_layer);
 
 /* Gives all buffers the shapes for @n_subsets of @n_kept patches each, within what was planned. */
 void vtr_plan_set_subsets (VtrPlan *self, const VtrArch *arch, guint n_subsets, guint n_kept);

@@ -7,17 +7,18 @@
 typedef enum
 {
   WIDTH_D,
-  WIDTH_3D,
-  WIDTH_F,     /* into fc2 */
-  WIDTH_FC1,   /* out of fc1: f, or 2f for SwiGLU */
-  WIDTH_PATCH, /* 3·patch² */
+  WIDTH_CONTEXT, /* of the layer's heads: h·hd */
+  WIDTH_QKV,     /* 3·h·hd */
+  WIDTH_F,       /* into fc2 */
+  WIDTH_FC1,     /* out of fc1: f, or 2f for SwiGLU */
+  WIDTH_PATCH,   /* 3·patch² */
   WIDTH_FEATURES,
   WIDTH_CLASSES,
   WIDTH_PROJECTION,
 } Width;
 
 static guint32
-width_of (const VtrArch *arch, Width width)
+width_of (const VtrArch *arch, Width width, guint layer)
 {
   const guint32 d = arch->hidden_size;
 
@@ -25,8 +26,10 @@ width_of (const VtrArch *arch, Width width)
     {
     case WIDTH_D:
       return d;
-    case WIDTH_3D:
-      return 3 * d;
+    case WIDTH_CONTEXT:
+      return vtr_arch_context_size (arch, layer);
+    case WIDTH_QKV:
+      return 3 * vtr_arch_context_size (arch, layer);
     case WIDTH_F:
       return arch->mlp_size;
     case WIDTH_FC1:
@@ -70,9 +73,9 @@ typedef struct
 #define MODEL(member) G_STRUCT_OFFSET (VtrDeviceWeights, member)
 
 static const LinearRow block_linears[] = {
-  { "qkv", BLOCK (qkv), VTR_WEIGHT_QKV, VTR_WEIGHT_QKV_BIAS, NO_WEIGHT, WIDTH_3D, WIDTH_D, TRUE },
+  { "qkv", BLOCK (qkv), VTR_WEIGHT_QKV, VTR_WEIGHT_QKV_BIAS, NO_WEIGHT, WIDTH_QKV, WIDTH_D, TRUE },
   { "proj", BLOCK (proj), VTR_WEIGHT_PROJ, VTR_WEIGHT_PROJ_BIAS, VTR_WEIGHT_SCALE1, WIDTH_D,
-    WIDTH_D, TRUE },
+    WIDTH_CONTEXT, TRUE },
   { "fc1", BLOCK (fc1), VTR_WEIGHT_FC1, VTR_WEIGHT_FC1_BIAS, NO_WEIGHT, WIDTH_FC1, WIDTH_D, TRUE },
   { "fc2", BLOCK (fc2), VTR_WEIGHT_FC2, VTR_WEIGHT_FC2_BIAS, VTR_WEIGHT_SCALE2, WIDTH_D, WIDTH_F,
     TRUE },
@@ -180,7 +183,7 @@ upload_weight (Upload *self,
                guint layer,
                GError **error)
 {
-  const gsize n_values = vtr_model_get_weight_size (self->model, weight);
+  const gsize n_values = vtr_model_get_weight_size (self->model, weight, layer);
   float *values = upload_buffer (self, n_values, error);
 
   if (values == NULL)
@@ -224,10 +227,11 @@ plan_linear (Upload *self,
              const LinearRow *row,
              VtrLinear *linear,
              const char *prefix,
+             guint layer,
              GError **error)
 {
-  const guint32 out = width_of (self->arch, row->out);
-  const guint32 in = width_of (self->arch, row->in);
+  const guint32 out = width_of (self->arch, row->out, layer);
+  const guint32 in = width_of (self->arch, row->in, layer);
   const gboolean halves = row->in_trunk && self->precision == VTR_PRECISION_F16;
   g_autofree char *name = g_strconcat (prefix, row->name, NULL);
   g_autofree char *epilogue_name = g_strconcat (name, ".epilogue", NULL);
@@ -267,7 +271,7 @@ visit_linear (Upload *self,
     return TRUE;
   if (self->filling)
     return fill_linear (self, row, linear, layer, error);
-  return plan_linear (self, row, linear, prefix, error);
+  return plan_linear (self, row, linear, prefix, layer, error);
 }
 
 /* CLS, distillation and registers with their positions: made on the host. */

@@ -29,7 +29,7 @@ to_floats (double *values, gsize n)
 static float *
 read_weight (const Plain *self, VtrWeight weight, guint layer)
 {
-  float *values = g_new (float, vtr_model_get_weight_size (self->model, weight));
+  float *values = g_new (float, vtr_model_get_weight_size (self->model, weight, layer));
   g_autoptr (GError) error = NULL;
 
   vtr_model_read_weight (self->model, weight, layer, values, &error);
@@ -46,8 +46,8 @@ multiply (const Plain *self,
           VtrActivation activation,
           guint m)
 {
-  const guint n = (guint) vtr_model_get_weight_size (self->model, weight + 1);
-  const guint k = (guint) (vtr_model_get_weight_size (self->model, weight) / n);
+  const guint n = (guint) vtr_model_get_weight_size (self->model, weight + 1, layer);
+  const guint k = (guint) (vtr_model_get_weight_size (self->model, weight, layer) / n);
   g_autofree float *w = read_weight (self, weight, layer);
   g_autofree float *bias = read_weight (self, weight + 1, layer);
   double *y = g_new0 (double, (gsize) m *n);

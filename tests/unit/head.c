@@ -151,7 +151,7 @@ test_model_with_head (void)
   g_assert_null (vtr_model_get_label (with_head, N_CLASSES));
   g_assert_cmpstr (vtr_model_get_hash (with_head), ==, vtr_model_get_hash (model));
   g_assert_true (vtr_model_has_weight (with_head, VTR_WEIGHT_HEAD));
-  g_assert_cmpuint (vtr_model_get_weight_size (with_head, VTR_WEIGHT_HEAD), ==,
+  g_assert_cmpuint (vtr_model_get_weight_size (with_head, VTR_WEIGHT_HEAD, 0), ==,
                     G_N_ELEMENTS (weight));
   g_assert_true (vtr_model_read_weight (with_head, VTR_WEIGHT_HEAD, 0, weight, &error));
   g_assert_true (vtr_model_read_weight (with_head, VTR_WEIGHT_HEAD_BIAS, 0, bias, &error));
@@ -185,7 +185,7 @@ test_own_head_is_replaced (void)
   g_autoptr (VtrModel) with_head = vtr_model_with_head (model, head, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (vtr_model_get_n_classes (with_head), ==, N_CLASSES);
-  g_assert_cmpuint (vtr_model_get_weight_size (with_head, VTR_WEIGHT_HEAD), ==,
+  g_assert_cmpuint (vtr_model_get_weight_size (with_head, VTR_WEIGHT_HEAD, 0), ==,
                     N_CLASSES * 2 * FIXTURE_WIDTH);
 
   g_autoptr (VtrModel) without = vtr_model_with_features (with_head, NULL, &error);

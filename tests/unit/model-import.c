@@ -85,7 +85,7 @@ test_onnx (void)
                    &vtr_model_get_arch (origin)->preprocess, sizeof (VtrPreprocess));
   for (guint weight = 0; weight < VTR_N_WEIGHTS; weight++)
     {
-      const gsize n = vtr_model_get_weight_size (origin, weight);
+      const gsize n = vtr_model_get_weight_size (origin, weight, 0);
       g_autofree float *before = g_new (float, n);
       g_autofree float *after = g_new (float, n);
       vtr_model_read_weight (origin, weight, 0, before, &error);

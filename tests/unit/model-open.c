@@ -15,7 +15,7 @@ static float *
 read_weight (VtrModel *model, VtrWeight weight, guint layer)
 {
   g_autoptr (GError) error = NULL;
-  float *values = g_new (float, vtr_model_get_weight_size (model, weight));
+  float *values = g_new (float, vtr_model_get_weight_size (model, weight, layer));
 
   g_assert_true (vtr_model_read_weight (model, weight, layer, values, &error));
   g_assert_no_error (error);

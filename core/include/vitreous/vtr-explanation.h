@@ -69,6 +69,9 @@ VtrTarget *vtr_explanation_get_target (const VtrExplanation *self, double *value
  * The attention the query gives to the patches.  Rows of the patch grid and
  * its columns are those of the input.
  *
+ * A layer that heads were taken out of has fewer than others: what stands for heads it has not got
+ * is NaN, as in vtr_explanation_get_matrix().
+ *
  * Returns: (nullable): [n_layers][n_heads][n_rows][n_columns], or %NULL for other methods
  */
 VTR_AVAILABLE_IN_0_1

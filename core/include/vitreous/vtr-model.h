@@ -103,6 +103,10 @@ guint vtr_model_get_n_layers (VtrModel *self);
 VTR_AVAILABLE_IN_0_1
 guint vtr_model_get_n_heads (VtrModel *self);
 
+/* The heads of one layer: fewer than vtr_model_get_n_heads() where some were taken out of it. */
+VTR_AVAILABLE_IN_0_1
+guint vtr_model_get_layer_heads (VtrModel *self, guint layer);
+
 /* Side of a patch, in input pixels. */
 VTR_AVAILABLE_IN_0_1
 guint vtr_model_get_patch_size (VtrModel *self);
