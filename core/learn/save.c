@@ -71,17 +71,18 @@ vtr_head_save (VtrHead *self, const char *path, GError **error)
   g_return_val_if_fail (self != NULL && path != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  const VtrSafetensor tensors[] = {
-    { "weight", 2, { self->n_classes, self->n_features } },
-    { "bias", 1, { self->n_classes } },
-  };
   const gsize n_weights = (gsize) self->n_classes * self->n_features;
+  const gsize n_weight_bytes = n_weights * sizeof (float);
+  const gsize n_bias_bytes = self->n_classes * sizeof (float);
+  const char *f32 = vtr_dtype_name (VTR_DTYPE_F32);
+  const VtrSafetensor tensors[] = {
+    { "weight", f32, n_weight_bytes, 2, { self->n_classes, self->n_features } },
+    { "bias", f32, n_bias_bytes, 1, { self->n_classes } },
+  };
   g_autoptr (GPtrArray) notes = list_notes (self);
   g_autoptr (GBytes) header = vtr_safetensors_make_header ((const char *const *) notes->pdata,
                                                            tensors, G_N_ELEMENTS (tensors));
   const gsize n_header = g_bytes_get_size (header);
-  const gsize n_weight_bytes = n_weights * sizeof (float);
-  const gsize n_bias_bytes = self->n_classes * sizeof (float);
   guint8 *file = g_malloc (n_header + n_weight_bytes + n_bias_bytes);
 
   memcpy (file, g_bytes_get_data (header, NULL), n_header);

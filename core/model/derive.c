@@ -17,6 +17,8 @@ derive (VtrModel *self)
   derived->name = g_strdup (base->name);
   derived->store = base->store;
   derived->found = base->found;
+  if (self->gates != NULL)
+    derived->gates = vtr_pruning_ref (self->gates);
   derived->found.labels = NULL;
   derived->found.arch.n_classes = 0;
   /* One head, one token for it. */

@@ -22,31 +22,6 @@ check_name (const char *name, GError **error)
   return FALSE;
 }
 
-/* A directory of files, as import makes it. */
-static void
-remove_directory (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *file = g_build_filename (path, name, NULL);
-      g_unlink (file);
-    }
-  g_rmdir (path);
-}
-
-static gboolean
-fail_io (const char *path, GError **error)
-{
-  const int code = errno;
-
-  g_set_error (error, VTR_ERROR, VTR_ERROR_IO, "%s cannot be written: %s.", path,
-               g_strerror (code));
-  return FALSE;
-}
-
 typedef struct
 {
   const VtrProgress *progress;
@@ -116,36 +91,11 @@ copy_files (VtrModel *self, const char *directory, const VtrProgress *progress, 
 }
 
 static gboolean
-write_text (const char *directory, const char *name, const char *text, GError **error)
-{
-  g_autofree char *path = g_build_filename (directory, name, NULL);
-  g_autoptr (GError) why = NULL;
-
-  if (g_file_set_contents (path, text, -1, &why))
-    return TRUE;
-  g_set_error (error, VTR_ERROR, VTR_ERROR_IO, "%s cannot be written: %s.", path, why->message);
-  return FALSE;
-}
-
-/* As transformers would have saved it: nobody else needs to find weights in a graph again. */
-static gboolean
-rewrite (VtrModel *self, const char *directory, const VtrProgress *progress, GError **error)
-{
-  g_autofree char *config = vtr_model_make_config (self);
-  g_autofree char *preprocessor = vtr_model_make_preprocessor_config (self);
-  g_autofree char *weights = g_build_filename (directory, "model.safetensors", NULL);
-
-  return write_text (directory, "config.json", config, error) &&
-         write_text (directory, "preprocessor_config.json", preprocessor, error) &&
-         vtr_model_save_weights (self, weights, progress, error);
-}
-
-static gboolean
 fill (VtrModel *self, const char *directory, const VtrProgress *progress, GError **error)
 {
   const gboolean is_onnx = strcmp (vtr_store_get_format (self->store), "onnx") == 0;
   const gboolean filled = is_onnx && self->found.family->model_types[0] != NULL
-                              ? rewrite (self, directory, progress, error)
+                              ? vtr_model_save (self, directory, progress, error)
                               : copy_files (self, directory, progress, error);
   if (!filled)
     return FALSE;
@@ -153,27 +103,6 @@ fill (VtrModel *self, const char *directory, const VtrProgress *progress, GError
   /* What is installed must open. */
   g_autoptr (VtrModel) installed = vtr_model_open (directory, error);
   return installed != NULL;
-}
-
-/* Puts @directory in the place of @target, which may exist. */
-static gboolean
-put_in_place (const char *directory, const char *target, GError **error)
-{
-  g_autofree char *old = g_strconcat (directory, ".old", NULL);
-  const gboolean replaces = g_file_test (target, G_FILE_TEST_EXISTS);
-
-  if (replaces && g_rename (target, old) != 0)
-    return fail_io (target, error);
-  if (g_rename (directory, target) != 0)
-    {
-      fail_io (target, error);
-      if (replaces && g_rename (old, target) != 0)
-        g_warning ("%s could not be moved back to %s", old, target);
-      return FALSE;
-    }
-  if (replaces)
-    remove_directory (old);
-  return TRUE;
 }
 
 static gboolean
@@ -214,12 +143,12 @@ vtr_models_import (const char *path,
     return NULL;
   if (g_mkdir_with_parents (models, 0755) != 0 || g_mkdtemp_full (directory, 0755) == NULL)
     {
-      fail_io (models, error);
+      vtr_files_fail (models, error);
       return NULL;
     }
-  if (!fill (model, directory, &progress, error) || !put_in_place (directory, target, error))
+  if (!fill (model, directory, &progress, error) || !vtr_files_put (directory, target, error))
     {
-      remove_directory (directory);
+      vtr_files_remove (directory);
       return NULL;
     }
   return g_steal_pointer (&target);

@@ -19,6 +19,7 @@ vtr_model_finalize (GObject *object)
     }
   g_clear_object (&self->base);
   g_clear_pointer (&self->head, vtr_head_unref);
+  g_clear_pointer (&self->gates, vtr_pruning_unref);
   g_clear_pointer (&self->files, g_ptr_array_unref);
   g_clear_pointer (&self->stamp, g_free);
   g_free (self->path);

@@ -240,20 +240,41 @@ note_used (GHashTable *used, const VtrFound *found)
     g_hash_table_add (used, (gpointer) found->bias);
 }
 
-/* Whether @name is of a layer after the last; @stem is what comes before the layer's number. */
-static gboolean
-is_of_later_layer (const VtrParts *self, const char *name)
+gboolean
+vtr_parts_find_layer (const VtrParts *self,
+                      const char *name,
+                      gsize *start,
+                      gsize *end,
+                      guint *layer)
 {
   const VtrPartNames *names = vtr_naming_find (self->naming, VTR_PART_NORM1);
+  const gsize n_prefix = strlen (self->prefix);
 
+  if (strncmp (name, self->prefix, n_prefix) != 0)
+    return FALSE;
   for (guint i = 0; i < VTR_MAX_NAMES && names->names[i] != NULL; i++)
     {
       const gsize n = strcspn (names->names[i], "#");
-      if (strncmp (name, names->names[i], n) == 0 && g_ascii_isdigit (name[n]) &&
-          g_ascii_strtoull (name + n, NULL, 10) >= self->n_layers)
-        return TRUE;
+      const char *number = name + n_prefix + n;
+
+      if (strncmp (name + n_prefix, names->names[i], n) != 0 || !g_ascii_isdigit (*number))
+        continue;
+      *start = n_prefix + n;
+      *end = *start + strspn (number, G_CSET_DIGITS);
+      *layer = (guint) MIN (g_ascii_strtoull (number, NULL, 10), G_MAXINT);
+      return TRUE;
     }
   return FALSE;
+}
+
+/* Whether @name is of a layer after the last. */
+static gboolean
+is_of_later_layer (const VtrParts *self, const char *name)
+{
+  gsize start, end;
+  guint layer;
+
+  return vtr_parts_find_layer (self, name, &start, &end, &layer) && layer >= self->n_layers;
 }
 
 gboolean
@@ -275,7 +296,7 @@ vtr_parts_check_leftovers (const VtrParts *self, GError **error)
       const char *name = stored->name;
 
       if (g_hash_table_contains (used, stored) || strncmp (name, self->prefix, n_prefix) != 0 ||
-          is_ignored (self->naming, name + n_prefix) || is_of_later_layer (self, name + n_prefix))
+          is_ignored (self->naming, name + n_prefix) || is_of_later_layer (self, name))
         continue;
       g_set_error (error, VTR_ERROR, VTR_ERROR_UNSUPPORTED,
                    "%s: the tensor %s is of a kind of model that Vitreous does not know: it would "

@@ -57,6 +57,14 @@ void vtr_parts_get_shape (const VtrParts *self,
                           guint64 *n_out,
                           guint64 *n_in);
 
+/* The layer that a tensor is of by its name, and the place of that number in it; FALSE where it is
+ * of none. */
+gboolean vtr_parts_find_layer (const VtrParts *self,
+                               const char *name,
+                               gsize *start,
+                               gsize *end,
+                               guint *layer);
+
 /* Fails where the model has a tensor that is no part of it and not known to be of no use. */
 gboolean vtr_parts_check_leftovers (const VtrParts *self, GError **error);
 

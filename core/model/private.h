@@ -19,7 +19,8 @@ struct _VtrModel
   GPtrArray *files; /* paths that the checkpoint consists of */
   char *stamp;      /* of the files when they were opened; may be NULL */
   VtrModel *base; /* derive.c: owns store and what is found, all but its labels; NULL: it is self */
-  VtrHead *head;  /* in the place of the checkpoint's own; NULL: none was given */
+  VtrPruning *gates; /* pruning.c: heads and layers that are to add nothing; NULL: none */
+  VtrHead *head;     /* in the place of the checkpoint's own; NULL: none was given */
 
   GMutex lock;
   char *hash; /* NULL until asked for; under lock */
@@ -51,6 +52,26 @@ gboolean vtr_model_save_weights (VtrModel *self,
                                  const char *path,
                                  const VtrProgress *progress,
                                  GError **error);
+
+/* save-files.c.  A file of a folder; many bytes of the file @path; a sentence for errno. */
+gboolean
+vtr_files_write_text (const char *directory, const char *name, const char *text, GError **error);
+gboolean vtr_files_write_all (GOutputStream *stream,
+                              gconstpointer data,
+                              gsize n,
+                              GCancellable *cancellable,
+                              const char *path,
+                              GError **error);
+gboolean vtr_files_fail (const char *path, GError **error);
+
+/* A folder of files and nothing else; the same put in the place of @target, which may exist. */
+void vtr_files_remove (const char *path);
+gboolean vtr_files_put (const char *directory, const char *target, GError **error);
+
+/* Writes the model as transformers would have saved it: nobody else needs to find weights in a
+ * graph again. */
+gboolean
+vtr_model_save (VtrModel *self, const char *directory, const VtrProgress *progress, GError **error);
 
 /* A model of what has been read already.  Takes the store; @path names it. */
 VtrModel *vtr_model_new_from_store (VtrStore *store,

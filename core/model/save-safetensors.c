@@ -27,15 +27,11 @@ add_notes (JsonBuilder *json, const char *const *notes)
 static void
 add_tensor (JsonBuilder *json, const VtrSafetensor *tensor, guint64 offsets[2])
 {
-  guint64 n_values = 1;
-
-  for (guint i = 0; i < tensor->n_dims; i++)
-    n_values *= tensor->shape[i];
   offsets[0] = offsets[1];
-  offsets[1] += n_values * sizeof (float);
+  offsets[1] += tensor->n_bytes;
   json_builder_set_member_name (json, tensor->name);
   json_builder_begin_object (json);
-  vtr_json_add_text (json, "dtype", vtr_dtype_name (VTR_DTYPE_F32));
+  vtr_json_add_text (json, "dtype", tensor->dtype);
   add_numbers (json, "shape", tensor->shape, tensor->n_dims);
   add_numbers (json, "data_offsets", offsets, 2);
   json_builder_end_object (json);

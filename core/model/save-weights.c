@@ -101,29 +101,12 @@ make_header (VtrModel *self, GArray *items)
     {
       const Item *item = &g_array_index (items, Item, i);
       tensors[i].name = item->name;
+      tensors[i].dtype = vtr_dtype_name (VTR_DTYPE_F32);
+      tensors[i].n_bytes = item->stored->n_values * sizeof (float);
       tensors[i].n_dims = item->n_dims;
       memcpy (tensors[i].shape, item->shape, sizeof item->shape);
     }
   return vtr_safetensors_make_header (notes, tensors, items->len);
-}
-
-static gboolean
-write_all (GOutputStream *stream,
-           gconstpointer data,
-           gsize n,
-           GCancellable *cancellable,
-           const char *path,
-           GError **error)
-{
-  g_autoptr (GError) why = NULL;
-
-  if (g_output_stream_write_all (stream, data, n, NULL, cancellable, &why))
-    return TRUE;
-  if (g_error_matches (why, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    g_propagate_error (error, g_steal_pointer (&why));
-  else
-    g_set_error (error, VTR_ERROR, VTR_ERROR_IO, "%s cannot be written: %s.", path, why->message);
-  return FALSE;
 }
 
 static gboolean
@@ -145,7 +128,8 @@ write_items (VtrModel *self,
           item->is_bias ? vtr_model_read_stored (self, item->stored, values, error)
                         : vtr_model_read_part (self, item->part, item->stored, values, error);
 
-      if (!read || !write_all (stream, values, n * sizeof *values, cancellable, path, error) ||
+      if (!read ||
+          !vtr_files_write_all (stream, values, n * sizeof *values, cancellable, path, error) ||
           !vtr_progress_step (progress, (i + 1.0) / items->len, "writing weights", error))
         return FALSE;
     }
@@ -172,8 +156,8 @@ vtr_model_save_weights (VtrModel *self,
       return FALSE;
     }
   GOutputStream *out = G_OUTPUT_STREAM (stream);
-  if (!write_all (out, g_bytes_get_data (header, NULL), g_bytes_get_size (header), cancellable,
-                  path, error) ||
+  if (!vtr_files_write_all (out, g_bytes_get_data (header, NULL), g_bytes_get_size (header),
+                            cancellable, path, error) ||
       !write_items (self, items, out, path, progress, error))
     return FALSE;
   if (g_output_stream_close (out, cancellable, &why))

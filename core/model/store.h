@@ -72,11 +72,13 @@ VtrStore *vtr_store_from_safetensors (GBytes *bytes, const char *label, GError *
 VtrStore *vtr_store_from_npz (GBytes *bytes, const char *label, GError **error);
 VtrStore *vtr_store_from_onnx (GBytes *bytes, const char *label, GError **error);
 
-/* A tensor of a safetensors file that is to be written, F32. */
-#define VTR_SAFETENSOR_MAX_DIMS 4
+/* A tensor of a safetensors file that is to be written. */
+#define VTR_SAFETENSOR_MAX_DIMS VTR_STORE_MAX_DIMS
 typedef struct
 {
   const char *name;
+  const char *dtype; /* as such files name types */
+  guint64 n_bytes;
   guint n_dims;
   guint64 shape[VTR_SAFETENSOR_MAX_DIMS]; /* slowest first */
 } VtrSafetensor;

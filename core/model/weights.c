@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#include "model/private.h"
+#include "model/pruning.h"
 
 #include <string.h>
 
@@ -304,5 +304,7 @@ vtr_model_read_weight (VtrModel *self, VtrWeight weight, guint layer, float *out
         return FALSE;
       at += n_values;
     }
+  if (self->gates != NULL && is_per_layer (weight))
+    vtr_pruning_gate (self->gates, &self->found.arch, weight, layer, out, size);
   return TRUE;
 }

@@ -26,6 +26,7 @@
 #include <vitreous/vtr-model.h>
 #include <vitreous/vtr-input.h>
 #include <vitreous/vtr-head.h>
+#include <vitreous/vtr-pruning.h>
 #include <vitreous/vtr-target.h>
 #include <vitreous/vtr-method.h>
 #include <vitreous/vtr-map.h>
