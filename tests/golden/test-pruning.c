@@ -175,7 +175,8 @@ has_one_head (const GoldenCase *golden, VtrPruning *pruning)
 
   if (vtr_model_get_n_heads (golden->model) > 1)
     return FALSE;
-  g_assert_false (vtr_pruning_remove_head (pruning, 0, 0, &error));
+  g_assert_false (
+      vtr_pruning_remove_head (pruning, vtr_model_get_n_layers (golden->model) - 1, 0, &error));
   g_assert_error (error, VTR_ERROR, VTR_ERROR_USAGE);
   return TRUE;
 }
