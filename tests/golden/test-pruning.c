@@ -35,6 +35,23 @@ remove_folder (const char *path)
   g_assert_cmpint (g_rmdir (path), ==, 0);
 }
 
+/* With the head that the whole model was given. */
+static VtrModel *
+open_pruned (const char *path, VtrModel *whole)
+{
+  g_autoptr (GError) error = NULL;
+  VtrModel *model = vtr_model_open (path, &error);
+  VtrHead *head = vtr_model_get_head (whole);
+
+  g_assert_no_error (error);
+  if (head == NULL)
+    return model;
+  VtrModel *with_head = vtr_model_with_head (model, head, &error);
+  g_assert_no_error (error);
+  g_object_unref (model);
+  return with_head;
+}
+
 static gboolean
 pair_init (Pair *self, GoldenCase *golden, VtrPruning *pruning)
 {
@@ -46,8 +63,7 @@ pair_init (Pair *self, GoldenCase *golden, VtrPruning *pruning)
   vtr_model_save_pruned (golden->model, pruning, path, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
   self->gated = vtr_model_without (golden->model, pruning);
-  self->pruned = vtr_model_open (path, &error);
-  g_assert_no_error (error);
+  self->pruned = open_pruned (path, golden->model);
   self->of_gated =
       vtr_session_new (golden_device, self->gated, golden_precision, NULL, NULL, NULL, &error);
   if (self->of_gated == NULL)
