@@ -9,6 +9,13 @@
 #define FORWARD_SHARE 0.8
 #define FORWARD_SHARE_WITH_BACKWARD 0.25
 
+/* What flags want besides the method. */
+typedef struct
+{
+  VtrMatrixScratch matrix;
+  VtrImportanceScratch importance;
+} Extras;
+
 /* ---- planning ---- */
 
 /* Which layers' attention must outlive the forward pass: [n_layers].  On the way back it is
@@ -43,14 +50,14 @@ make_plan (const VtrExplainBatch *batch,
 
 /* What the method and the flags need besides the forward pass. */
 static gboolean
-plan_rest (const VtrExplainBatch *batch,
-           VtrExplainRun *run,
-           VtrMatrixScratch *matrix,
-           GError **error)
+plan_rest (const VtrExplainBatch *batch, VtrExplainRun *run, Extras *extras, GError **error)
 {
+  if ((batch->flags & VTR_EXPLAIN_IMPORTANCE) &&
+      !vtr_importance_plan (&extras->importance, run, error))
+    return FALSE;
   if (!run->kind->plan (run, error))
     return FALSE;
-  return !(batch->flags & VTR_EXPLAIN_MATRIX) || vtr_matrix_plan (matrix, run, error);
+  return !(batch->flags & VTR_EXPLAIN_MATRIX) || vtr_matrix_plan (&extras->matrix, run, error);
 }
 
 static VtrExplainRun
@@ -77,7 +84,7 @@ make_run (const VtrExplainBatch *batch)
 VtrPlan *
 vtr_explain_plan_batch (const VtrExplainBatch *batch, guint n_rows, guint n_columns, guint n_inputs)
 {
-  VtrMatrixScratch matrix;
+  Extras extras;
   VtrExplainRun run = make_run (batch);
 
   run.n_inputs = n_inputs;
@@ -85,7 +92,7 @@ vtr_explain_plan_batch (const VtrExplainBatch *batch, guint n_rows, guint n_colu
   if (run.plan == NULL)
     return NULL;
   run.arena = run.plan->arena;
-  if (!plan_rest (batch, &run, &matrix, NULL))
+  if (!plan_rest (batch, &run, &extras, NULL))
     g_clear_pointer (&run.plan, vtr_plan_free);
   g_free (run.scratch);
   return run.plan;
@@ -122,25 +129,25 @@ share_of_forward (const VtrExplainRun *run)
 /* With memory for all: all the device has to do for these pictures, waited for once, at the end of
  * the method. */
 static gboolean
-compute (const VtrExplainBatch *batch,
-         VtrExplainRun *run,
-         const VtrMatrixScratch *matrix,
-         GError **error)
+compute (const VtrExplainBatch *batch, VtrExplainRun *run, Extras *extras, GError **error)
 {
   const VtrProgress whole = run->progress;
   const double share = share_of_forward (run);
   const double after_matrix = share + (1.0 - share) / 2.0;
   const VtrProgress forward = vtr_progress_part (&whole, 0.0, share);
   const gboolean matrices = batch->flags & VTR_EXPLAIN_MATRIX;
+  const gboolean weighs = batch->flags & VTR_EXPLAIN_IMPORTANCE;
 
   if (!run_model (batch->session, run, &forward, error) || !vtr_explain_read_outputs (run, error))
     return FALSE;
 
   run->progress = vtr_progress_part (&whole, share, after_matrix);
-  if (matrices && !vtr_matrix_read (matrix, run, error))
+  if (weighs && !vtr_importance_measure (&extras->importance, run, error))
+    return FALSE;
+  if (matrices && !vtr_matrix_read (&extras->matrix, run, error))
     return FALSE;
 
-  run->progress = vtr_progress_part (&whole, matrices ? after_matrix : share, 1.0);
+  run->progress = vtr_progress_part (&whole, matrices || weighs ? after_matrix : share, 1.0);
   return run->kind->explain (run, error) && vtr_explain_take_outputs (run, error);
 }
 
@@ -163,9 +170,9 @@ plan_and_compute (const VtrExplainBatch *batch,
                   gboolean *intact,
                   GError **error)
 {
-  VtrMatrixScratch matrix;
-  const gboolean ok = plan_rest (batch, run, &matrix, error) &&
-                      get_memory (batch, run, slot, error) && compute (batch, run, &matrix, error);
+  Extras extras;
+  const gboolean ok = plan_rest (batch, run, &extras, error) &&
+                      get_memory (batch, run, slot, error) && compute (batch, run, &extras, error);
 
   /* Also after a failure: what was recorded must not outlive the plan. */
   *intact = vtr_stream_wait (run->stream, ok ? error : NULL);

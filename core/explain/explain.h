@@ -20,6 +20,7 @@
  *   query.c        whose attention is asked for
  *   outputs.c      pixels in, embedding and logits out
  *   matrix.c       whole attention matrices, for those who ask
+ *   importance.c   what the target hangs on: heads, blocks
  *   run.c          vtr_session_explain: pictures of one grid together
  *   batch.c        those: method after forward pass
  *   score.h        what a map is worth: judge.c, order.c, measure.c, measure-pixels.c, score.c
@@ -333,6 +334,23 @@ gboolean vtr_matrix_plan (VtrMatrixScratch *self, const VtrExplainRun *run, GErr
 /* Has the matrices read into the explanations. */
 gboolean vtr_matrix_read (const VtrMatrixScratch *self, VtrExplainRun *run, GError **error);
 
+/* ---- importance.c: VTR_EXPLAIN_IMPORTANCE ---- */
+
+typedef struct
+{
+  VtrTensor rows;   /* [b][h][n][2] */
+  VtrTensor unused; /* [b][h][n]: the kernel copies it beside the products */
+} VtrImportanceScratch;
+
+/* Before the method plans: the way back to the first layer, whatever the method needs of it. */
+gboolean vtr_importance_plan (VtrImportanceScratch *self, VtrExplainRun *run, GError **error);
+
+/* Goes back and puts what it finds into the explanations. */
+gboolean vtr_importance_measure (VtrImportanceScratch *self, VtrExplainRun *run, GError **error);
+
+VtrImportance *vtr_importance_new (const VtrArch *arch);
+void vtr_importance_free (VtrImportance *self); /* NULL is fine */
+
 /* ---- explanation.c: filling one in, before anybody else sees it ---- */
 
 /* What its one map is called: the method's name, and what was asked. */
@@ -355,6 +373,7 @@ void vtr_explanation_set_target (VtrExplanation *self, VtrTarget *target, double
 void vtr_explanation_take_map (VtrExplanation *self, VtrMap *map);
 void vtr_explanation_take_score (VtrExplanation *self, VtrScore *score);
 void vtr_explanation_take_proof (VtrExplanation *self, VtrProof *proof);
+void vtr_explanation_take_importance (VtrExplanation *self, VtrImportance *importance);
 void vtr_explanation_take_summary (VtrExplanation *self, VtrMap *map);
 
 /* [n_layers][n_heads][n_rows][n_columns] */

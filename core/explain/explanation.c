@@ -16,7 +16,8 @@ struct _VtrExplanation
   guint n_layers;
   guint *heads;
   guint n_heads;
-  GPtrArray *maps; /* of VtrMap */
+  VtrImportance *importance; /* NULL unless asked for */
+  GPtrArray *maps;           /* of VtrMap */
   VtrMap *summary;
   VtrTarget *target; /* NULL where the method has none */
   double target_value;
@@ -110,6 +111,7 @@ vtr_explanation_unref (VtrExplanation *self)
   g_clear_pointer (&self->target, vtr_target_unref);
   vtr_score_free (self->score);
   vtr_proof_free (self->proof);
+  vtr_importance_free (self->importance);
   g_free (self->attention);
   g_free (self->matrix);
   g_free (self->logits);
@@ -277,6 +279,21 @@ vtr_explanation_get_score (const VtrExplanation *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return self->score;
+}
+
+const VtrImportance *
+vtr_explanation_get_importance (const VtrExplanation *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->importance;
+}
+
+void
+vtr_explanation_take_importance (VtrExplanation *self, VtrImportance *importance)
+{
+  g_clear_pointer (&self->importance, vtr_importance_free);
+  self->importance = importance;
 }
 
 const VtrProof *

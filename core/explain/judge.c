@@ -17,7 +17,7 @@ static const char *const quantities[] = {
 static const VtrQuantity quantity_of[] = {
   [VTR_TARGET_CLASS] = VTR_QUANTITY_PROBABILITY, [VTR_TARGET_CONTRAST] = VTR_QUANTITY_DIFFERENCE,
   [VTR_TARGET_REST] = VTR_QUANTITY_LOG_ODDS,     [VTR_TARGET_EMBEDDING] = VTR_QUANTITY_COSINE,
-  [VTR_TARGET_PATCH] = VTR_QUANTITY_COSINE,
+  [VTR_TARGET_PATCH] = VTR_QUANTITY_COSINE,      [VTR_TARGET_LENGTH] = VTR_QUANTITY_COSINE,
 };
 
 const char *
@@ -144,6 +144,8 @@ vtr_judge_evaluate (const VtrJudge *self, const VtrAnswers *answers, guint index
       return vtr_target_evaluate (self->target, logits, answers->n_classes, NULL);
     case VTR_TARGET_EMBEDDING:
       return vtr_target_evaluate (self->target, features, answers->n_features, NULL);
+    case VTR_TARGET_LENGTH:
+      return cosine_of (features, answers->features + whole * n_features, answers->n_features);
     case VTR_TARGET_PATCH:
       return cosine_of (answers->tokens + index * width, answers->tokens + whole * width,
                         answers->width);

@@ -197,18 +197,25 @@ check_inputs (VtrSession *session, VtrInput *const *inputs, guint n_inputs, GErr
   return TRUE;
 }
 
-/* Whether the model can answer the method's target; without one, the first class is meant. */
+/* Whether the model can answer the method's target; without one, the first class is meant; for the
+ * importance of heads to a model without classes, its embedding. */
 static gboolean
-check_target (VtrSession *session, VtrMethod *method, GError **error)
+check_target (VtrSession *session, VtrMethod *method, VtrExplainFlags flags, GError **error)
 {
   VtrTarget *target = vtr_method_get_target (method);
   const char *name = vtr_method_get_name (method);
 
-  if (!vtr_method_get_kind (method)->has_target)
+  if (!vtr_method_get_kind (method)->has_target && !(flags & VTR_EXPLAIN_IMPORTANCE))
     return TRUE;
   if (target != NULL)
     return vtr_target_check (target, session->model, error);
 
+  if (vtr_model_get_n_classes (session->model) == 0 && !vtr_method_get_kind (method)->has_target)
+    {
+      g_autoptr (VtrTarget) length = vtr_target_new_length ();
+      vtr_method_set_target (method, length);
+      return TRUE;
+    }
   if (vtr_model_get_n_classes (session->model) == 0)
     {
       g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
@@ -265,7 +272,8 @@ vtr_session_explain (VtrSession *self,
     .explanations = explanations,
     .progress = vtr_progress_part (&whole, 0.0, more ? EXPLAIN_SHARE : 1.0),
   };
-  gboolean ok = check_inputs (self, inputs, n_inputs, error) && check_target (self, copy, error) &&
+  gboolean ok = check_inputs (self, inputs, n_inputs, error) &&
+                check_target (self, copy, flags, error) &&
                 (!(flags & VTR_EXPLAIN_PROOF) ||
                  vtr_proof_check (vtr_method_get_target (copy), self->model, error)) &&
                 vtr_settings_init (&job.settings, copy, self->model, error);

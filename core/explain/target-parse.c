@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 
-/* Text → VtrTarget: "tabby", "281", "cat-dog", "top1-top2", "cat-rest", "patch:120,80". */
+/* Text → VtrTarget: "tabby", "281", "cat-dog", "top1-top2", "cat-rest", "patch:120,80",
+ * "embedding". */
 #include "explain/target.h"
 
 #include <math.h>
@@ -245,6 +246,8 @@ vtr_target_parse (const char *text, VtrModel *model, GError **error)
 
   if (g_str_has_prefix (text, "patch:"))
     return parse_patch (text + strlen ("patch:"), error);
+  if (g_str_equal (text, VTR_TARGET_LENGTH_TEXT))
+    return vtr_target_new_length ();
   if (vtr_model_get_n_classes (model) == 0)
     {
       g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,

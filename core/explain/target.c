@@ -65,6 +65,12 @@ vtr_target_new_patch (double x, double y)
 }
 
 VtrTarget *
+vtr_target_new_length (void)
+{
+  return target_new (VTR_TARGET_LENGTH, g_strdup (VTR_TARGET_LENGTH_TEXT));
+}
+
+VtrTarget *
 vtr_target_new_embedding (VtrModel *model,
                           const float *values,
                           guint n_values,
@@ -157,7 +163,7 @@ gboolean
 vtr_target_check (const VtrTarget *self, VtrModel *model, GError **error)
 {
   const guint n_classes = vtr_model_get_n_classes (model);
-  const gboolean ok = self->kind == VTR_TARGET_PATCH ||
+  const gboolean ok = self->kind == VTR_TARGET_PATCH || self->kind == VTR_TARGET_LENGTH ||
                       (self->kind == VTR_TARGET_EMBEDDING
                            ? self->n_direction == vtr_arch_n_features (vtr_model_get_arch (model))
                            : self->a.number < n_classes && self->b.number < n_classes);
@@ -316,12 +322,12 @@ evaluate_cosine (const VtrTarget *self, const float *embedding, guint n, float *
 
 /* y = |x|, ∂y/∂x = x/|x| */
 static double
-evaluate_length (const float *token, guint n, float *gradient)
+evaluate_length (const float *values, guint n, float *gradient)
 {
-  const double length = measure_length (token, n);
+  const double length = measure_length (values, n);
 
   for (guint i = 0; gradient != NULL && i < n; i++)
-    gradient[i] = length > 0.0 ? (float) (token[i] / length) : 0.0f;
+    gradient[i] = length > 0.0 ? (float) (values[i] / length) : 0.0f;
   return length;
 }
 
@@ -335,6 +341,7 @@ vtr_target_evaluate (const VtrTarget *self, const float *values, guint n, float 
     case VTR_TARGET_EMBEDDING:
       return evaluate_cosine (self, values, n, gradient);
     case VTR_TARGET_PATCH:
+    case VTR_TARGET_LENGTH:
       return evaluate_length (values, n, gradient);
     case VTR_TARGET_CLASS:
     case VTR_TARGET_CONTRAST:

@@ -23,6 +23,8 @@ struct _VtrTarget
   double y;
 };
 
+#define VTR_TARGET_LENGTH_TEXT "embedding"
+
 /* @b counts for a contrast only. */
 VtrTarget *vtr_target_new_classes (VtrTargetKind kind, VtrTargetClass a, VtrTargetClass b);
 

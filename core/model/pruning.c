@@ -3,6 +3,7 @@
 /* VtrPruning: what is taken out of a model; and the model without it, as if it were. */
 #include "model/pruning.h"
 
+#include <math.h>
 #include <string.h>
 
 struct _VtrPruning
@@ -128,6 +129,87 @@ vtr_pruning_remove_layer (VtrPruning *self, guint layer, GError **error)
       return FALSE;
     }
   self->heads_left[layer] = 0;
+  return TRUE;
+}
+
+/* √Σ² of a layer's heads that stay, or 1 where it is 0 or not asked for. */
+static double
+measure_layer (const VtrPruning *self, const double *importance, guint layer, gboolean by_layer)
+{
+  double sum = 0.0;
+
+  for (guint head = 0; by_layer && head < self->heads_had[layer]; head++)
+    sum += importance[layer * self->n_heads + head] * importance[layer * self->n_heads + head];
+  return sum > 0.0 ? sqrt (sum) : 1.0;
+}
+
+/* FALSE where no layer can spare a head. */
+static gboolean
+remove_least_head (VtrPruning *self, const double *importance, const double *lengths)
+{
+  double least = INFINITY;
+  guint found = G_MAXUINT, of_layer = 0;
+
+  for (guint layer = 0; layer < self->n_layers; layer++)
+    for (guint head = 0; head < self->heads_had[layer] && self->heads_left[layer] > 1; head++)
+      {
+        const double weight = importance[layer * self->n_heads + head] / lengths[layer];
+
+        if (vtr_pruning_keeps_head (self, layer, head) && weight < least)
+          {
+            least = weight;
+            found = head;
+            of_layer = layer;
+          }
+      }
+  return found != G_MAXUINT && vtr_pruning_remove_head (self, of_layer, found, NULL);
+}
+
+gboolean
+vtr_pruning_remove_least_heads (VtrPruning *self,
+                                const double *importance,
+                                guint n,
+                                gboolean by_layer,
+                                GError **error)
+{
+  g_return_val_if_fail (self != NULL && importance != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  g_autofree double *lengths = g_new (double, self->n_layers);
+
+  for (guint layer = 0; layer < self->n_layers; layer++)
+    lengths[layer] = measure_layer (self, importance, layer, by_layer);
+  for (guint i = 0; i < n; i++)
+    if (!remove_least_head (self, importance, lengths))
+      {
+        g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                     "%u heads cannot be taken out of this model, only %u: each layer keeps one.",
+                     n, i);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+gboolean
+vtr_pruning_remove_alike_layers (VtrPruning *self, const double *likeness, guint n, GError **error)
+{
+  g_return_val_if_fail (self != NULL && likeness != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  for (guint i = 0; i < n; i++)
+    {
+      guint found = 0;
+      double most = -INFINITY;
+
+      for (guint layer = 0; layer < self->n_layers; layer++)
+        if (self->heads_left[layer] > 0 && likeness[layer] > most)
+          {
+            most = likeness[layer];
+            found = layer;
+          }
+      if (!vtr_pruning_remove_layer (self, found, error))
+        return FALSE;
+    }
   return TRUE;
 }
 

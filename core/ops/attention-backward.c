@@ -46,6 +46,29 @@ gather_rows (VtrStream *stream,
 }
 
 gboolean
+vtr_op_head_products (VtrStream *stream,
+                      const VtrTensor *a,
+                      const VtrTensor *b,
+                      const VtrTensor *lse,
+                      const VtrTensor *rows,
+                      GError **error)
+{
+  const VtrTensor *shaped[] = { a, b, lse, rows };
+
+  if (lse->n_dims != 3 || a->n_dims != 3)
+    return vtr_fail_shapes ("head-products", shaped, G_N_ELEMENTS (shaped), error);
+
+  const guint32 n_images = lse->shape[0], h = lse->shape[1], n = lse->shape[2];
+  const guint32 width = a->shape[2];
+  if (width % h != 0 || !vtr_tensor_is_f32 (a, 3, n_images, n, width) ||
+      !vtr_tensor_is_f32 (b, 3, n_images, n, width) ||
+      !vtr_tensor_is_f32 (lse, 3, n_images, h, n) ||
+      !vtr_tensor_is_f32 (rows, 4, n_images, h, n, 2))
+    return vtr_fail_shapes ("head-products", shaped, G_N_ELEMENTS (shaped), error);
+  return gather_rows (stream, lse, a, b, rows, width / h, error);
+}
+
+gboolean
 vtr_op_attention_backward (VtrStream *stream,
                            const VtrTensor *qkv,
                            const VtrTensor *lse,

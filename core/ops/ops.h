@@ -176,7 +176,17 @@ gboolean vtr_op_attention_backward (VtrStream *stream,
                                     const VtrTensor *d_qkv,
                                     GError **error);
 
-/* Plans the scratch of vtr_op_attention_backward (). */
+/* rows [b][h][n][2]: of @a and @b [b][n][h·hd] the products of each token's rows of each head,
+ * behind a copy of @lse [b][h][n]: what the gradient of the attention begins with, for other ends.
+ */
+gboolean vtr_op_head_products (VtrStream *stream,
+                               const VtrTensor *a,
+                               const VtrTensor *b,
+                               const VtrTensor *lse,
+                               const VtrTensor *rows,
+                               GError **error);
+
+/* Plans the scratch of vtr_op_attention_backward (), [b][h][n][2]. */
 gboolean vtr_attention_backward_scratch_plan (VtrTensor *rows,
                                               VtrArena *arena,
                                               guint b,

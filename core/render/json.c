@@ -67,8 +67,9 @@ static void
 add_target (JsonBuilder *json, const VtrExplanation *explanation)
 {
   static const char *const kinds[] = {
-    [VTR_TARGET_CLASS] = "class", [VTR_TARGET_CONTRAST] = "contrast",   [VTR_TARGET_REST] = "rest",
-    [VTR_TARGET_PATCH] = "patch", [VTR_TARGET_EMBEDDING] = "embedding",
+    [VTR_TARGET_CLASS] = "class",         [VTR_TARGET_CONTRAST] = "contrast",
+    [VTR_TARGET_REST] = "rest",           [VTR_TARGET_PATCH] = "patch",
+    [VTR_TARGET_EMBEDDING] = "embedding", [VTR_TARGET_LENGTH] = "length",
   };
   double value;
   const VtrTarget *target = vtr_explanation_get_target (explanation, &value);

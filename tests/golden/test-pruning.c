@@ -271,6 +271,116 @@ test_layer (gconstpointer name)
     }
 }
 
+/* ---- importance.json ---- */
+
+static JsonParser *
+open_importance (const char *name)
+{
+  g_autofree char *path =
+      g_test_build_filename (G_TEST_DIST, "cases", name, "importance.json", NULL);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (GError) error = NULL;
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    return NULL;
+  json_parser_load_from_file (parser, path, &error);
+  g_assert_no_error (error);
+  return g_steal_pointer (&parser);
+}
+
+static void
+check_numbers (const char *what, const double *values, JsonArray *expected)
+{
+  const guint n = json_array_get_length (expected);
+  g_autofree float *floats = g_new (float, n);
+  g_autofree float *expected_floats = g_new (float, n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      floats[i] = (float) values[i];
+      expected_floats[i] = (float) json_array_get_double_element (expected, i);
+    }
+  golden_check_close (what, floats, expected_floats, n, LOGIT_TOLERANCE);
+}
+
+static void
+check_importance (const VtrExplanation *explanation, JsonObject *entry)
+{
+  const VtrImportance *importance = vtr_explanation_get_importance (explanation);
+  JsonArray *heads = json_object_get_array_member (entry, "heads");
+
+  g_assert_nonnull (importance);
+  g_assert_cmpuint (importance->n_layers, ==, json_array_get_length (heads));
+  for (guint layer = 0; layer < importance->n_layers; layer++)
+    {
+      JsonArray *of_layer = json_array_get_array_element (heads, layer);
+
+      g_assert_cmpuint (importance->n_heads, ==, json_array_get_length (of_layer));
+      check_numbers ("heads", importance->heads + layer * importance->n_heads, of_layer);
+    }
+  check_numbers ("likeness", importance->likeness,
+                 json_object_get_array_member (entry, "likeness"));
+}
+
+/* Against autograd, with a method of each kind. */
+static void
+test_importance (gconstpointer name)
+{
+  g_autoptr (JsonParser) parser = open_importance (name);
+  JsonObject *root = json_node_get_object (json_parser_get_root (parser));
+  JsonArray *inputs = json_object_get_array_member (root, "inputs");
+  g_autoptr (GoldenCase) golden = golden_case_open (name);
+  g_autoptr (VtrSession) session = golden != NULL ? golden_open_session (golden) : NULL;
+
+  for (guint i = 0; session != NULL && i < json_array_get_length (inputs); i++)
+    {
+      JsonObject *entry = json_array_get_object_element (inputs, i);
+      const guint index = (guint) json_object_get_int_member (entry, "input");
+      g_autoptr (VtrInput) input = golden_case_prepare (golden, golden_case_input (golden, index));
+
+      for (const char *const *method_name = vtr_method_list (); *method_name != NULL; method_name++)
+        {
+          g_autoptr (VtrMethod) method = golden_make_method (*method_name, NULL);
+
+          if (vtr_method_takes_target (*method_name) &&
+              vtr_model_get_n_classes (golden->model) == 0)
+            continue;
+          g_autoptr (VtrExplanation) explanation =
+              golden_explain_one (session, method, input, VTR_EXPLAIN_IMPORTANCE);
+          if (explanation != NULL)
+            check_importance (explanation, entry);
+        }
+    }
+}
+
+/* The heads of the least importance go first, but never a layer's last one. */
+static void
+test_choice (void)
+{
+  g_autoptr (GoldenCase) golden = golden_case_open ("vit");
+  g_autoptr (VtrPruning) pruning = vtr_pruning_new (golden->model);
+  g_autoptr (VtrPruning) by_layer = vtr_pruning_new (golden->model);
+  const double importance[] = { 0.1, 0.2, 0.3, 0.05, 4, 1, 3, 2 };
+  const double likeness[] = { 0.2, 0.7 };
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (vtr_pruning_remove_least_heads (pruning, importance, 4, FALSE, &error));
+  g_assert_cmpuint (vtr_pruning_count_heads (pruning, 0), ==, 1);
+  g_assert_true (vtr_pruning_keeps_head (pruning, 0, 2));
+  g_assert_false (vtr_pruning_keeps_head (pruning, 1, 1));
+  g_assert_false (vtr_pruning_remove_least_heads (pruning, importance, 3, FALSE, &error));
+  g_assert_error (error, VTR_ERROR, VTR_ERROR_USAGE);
+  g_clear_error (&error);
+
+  g_assert_true (vtr_pruning_remove_least_heads (by_layer, importance, 2, TRUE, &error));
+  g_assert_false (vtr_pruning_keeps_head (by_layer, 0, 3));
+  g_assert_false (vtr_pruning_keeps_head (by_layer, 1, 1));
+  g_assert_true (vtr_pruning_remove_alike_layers (by_layer, likeness, 1, &error));
+  g_assert_false (vtr_pruning_keeps_layer (by_layer, 1));
+  g_assert_false (vtr_pruning_remove_alike_layers (by_layer, likeness, 1, &error));
+  g_assert_error (error, VTR_ERROR, VTR_ERROR_USAGE);
+}
+
 static void
 add_tests (const char *name)
 {
@@ -290,6 +400,14 @@ add_tests (const char *name)
 
       g_test_add_data_func_full (path, g_strdup (name), tests[i].test, g_free);
     }
+
+  g_autoptr (JsonParser) parser = open_importance (name);
+  g_autofree char *path = g_strdup_printf ("/pruning/%s/importance", name);
+  /* Gradients are f32 alone on devices that have activations in f16. */
+  if (parser != NULL && golden_precision == VTR_PRECISION_F32)
+    g_test_add_data_func_full (path, g_strdup (name), test_importance, g_free);
+  if (g_str_equal (name, "vit"))
+    g_test_add_func ("/pruning/choice", test_choice);
 }
 
 int

@@ -8,6 +8,30 @@ G_BEGIN_DECLS
 #define VTR_TYPE_PRUNING (vtr_pruning_get_type ())
 
 /**
+ * VtrImportance:
+ * @n_layers: layers of the model
+ * @n_heads: the most heads that one has
+ * @heads: [n_layers][n_heads]: |⟨O, ∂y/∂O⟩|, O what a head gives for all tokens and y the target:
+ *   what y would change by, to first order, if the head were turned off (Michel, Levy & Neubig
+ *   2019); NaN for heads that a layer has not got
+ * @likeness: [n_layers]: mean over the tokens of the cosine of what a block is given and what it
+ *   gives: near 1 the block changes little
+ *
+ * What one picture tells of a model's heads and layers.
+ */
+typedef struct
+{
+  guint n_layers;
+  guint n_heads;
+  double *heads;
+  double *likeness;
+} VtrImportance;
+
+/* Owned by @self; NULL unless %VTR_EXPLAIN_IMPORTANCE was asked for. */
+VTR_AVAILABLE_IN_0_1
+const VtrImportance *vtr_explanation_get_importance (const VtrExplanation *self);
+
+/**
  * VtrPruning:
  *
  * Which heads and layers of a model are to be taken out, by their numbers in that model.  Not for
@@ -60,6 +84,32 @@ gboolean vtr_pruning_remove_head (VtrPruning *self, guint layer, guint head, GEr
  */
 VTR_AVAILABLE_IN_0_1
 gboolean vtr_pruning_remove_layer (VtrPruning *self, guint layer, GError **error);
+
+/**
+ * vtr_pruning_remove_least_heads:
+ * @self: a pruning
+ * @importance: [n_layers][n_heads], as #VtrImportance has it, the mean over pictures
+ * @n: how many heads to take out
+ * @by_layer: whether the importance of each layer's heads is divided by their length √Σ² first, so
+ *   that layers count alike (as Michel, Levy & Neubig do)
+ * @error: return location
+ *
+ * Takes out the heads of the least importance, of equal ones the first, among the layers that stay;
+ * never a layer's last.  Fails with %VTR_ERROR_USAGE where there are not that many.
+ *
+ * Returns: whether they are taken out
+ */
+VTR_AVAILABLE_IN_0_1
+gboolean vtr_pruning_remove_least_heads (VtrPruning *self,
+                                         const double *importance,
+                                         guint n,
+                                         gboolean by_layer,
+                                         GError **error);
+
+/* Likewise @n layers, those with the greatest numbers in @likeness [n_layers] first. */
+VTR_AVAILABLE_IN_0_1
+gboolean
+vtr_pruning_remove_alike_layers (VtrPruning *self, const double *likeness, guint n, GError **error);
 
 /* Whether they stay; no head stays of a layer that is taken out. */
 VTR_AVAILABLE_IN_0_1

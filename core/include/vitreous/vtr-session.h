@@ -109,6 +109,10 @@ VtrTarget *vtr_session_new_target (VtrSession *self,
  *   gradients through all layers with every layer's attention; where there is too little for that,
  *   and with several pictures, nothing is kept.  While one thread's call uses it, others run the
  *   model for themselves
+ * @VTR_EXPLAIN_IMPORTANCE: also how much the target hangs on each head, and what each block
+ * changes: vtr_explanation_get_importance().  Takes a way back through all layers.  The target is
+ * that of the method, also of one that takes none; by default the class that the picture is taken
+ * for, of a model without classes its embedding (%VTR_TARGET_LENGTH)
  */
 typedef enum
 {
@@ -117,6 +121,7 @@ typedef enum
   VTR_EXPLAIN_SCORE = 1 << 1,
   VTR_EXPLAIN_PROOF = 1 << 2,
   VTR_EXPLAIN_KEEP = 1 << 3,
+  VTR_EXPLAIN_IMPORTANCE = 1 << 4,
 } VtrExplainFlags;
 
 /**

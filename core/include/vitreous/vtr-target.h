@@ -17,6 +17,9 @@ G_BEGIN_DECLS
  *   vtr_explanation_get_embedding() gives
  * @VTR_TARGET_PATCH: what a place is made of: y = ‖x_p‖, the length of the token of that patch
  *   after the last block, before the final norm
+ * @VTR_TARGET_LENGTH: what the whole picture is made of: y = ‖e‖, the length of the embedding.  Its
+ *   gradient is that of the likeness ⟨e, ê⟩ to the embedding as it is, which cannot be had of the
+ *   cosine: that is greatest there
  *
  * What y, the number that is explained, is a function of.
  */
@@ -27,6 +30,7 @@ typedef enum
   VTR_TARGET_REST,
   VTR_TARGET_EMBEDDING,
   VTR_TARGET_PATCH,
+  VTR_TARGET_LENGTH,
 } VtrTargetKind;
 
 /**
@@ -40,8 +44,8 @@ GType vtr_target_get_type (void);
 
 /**
  * vtr_target_parse:
- * @text: "CLASS", "CLASS-CLASS", "CLASS-rest" or "patch:X,Y", where CLASS is a label, the first
- *   letters of one, an index, or "top1", "top2", ... for what ranks there in the picture
+ * @text: "CLASS", "CLASS-CLASS", "CLASS-rest", "patch:X,Y" or "embedding", where CLASS is a label,
+ * the first letters of one, an index, or "top1", "top2", ... for what ranks there in the picture
  * @model: the model that is asked
  * @error: return location
  *
@@ -77,6 +81,10 @@ VtrTarget *vtr_target_new_embedding (VtrModel *model,
 /* The target VTR_TARGET_PATCH at a pixel of the upright picture. */
 VTR_AVAILABLE_IN_0_1
 VtrTarget *vtr_target_new_patch (double x, double y);
+
+/* The target VTR_TARGET_LENGTH, which any model can answer; its text is "embedding". */
+VTR_AVAILABLE_IN_0_1
+VtrTarget *vtr_target_new_length (void);
 
 VTR_AVAILABLE_IN_0_1
 VtrTarget *vtr_target_ref (VtrTarget *self);
