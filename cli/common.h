@@ -16,6 +16,8 @@
  *   evaluate-report.c  what `evaluate` says of the methods
  *   compare-*.c        what `compare` does with pictures and says of them (compare.h)
  *   augment-*.c        what `augment` makes and says of it (augment.h)
+ *   prune-run.c        what two models say of the same pictures
+ *   prune-report.c     what `prune` says of the smaller model
  *   explain-options.c  what may be said to `explain`
  *   method-options.c   what may be said about methods, from the library's tables
  *   recipe.c           the command line that makes a picture's files again
@@ -58,6 +60,7 @@ CliExit cli_evaluate (int argc, char **argv);
 CliExit cli_analyze (int argc, char **argv);
 CliExit cli_compare (int argc, char **argv);
 CliExit cli_augment (int argc, char **argv);
+CliExit cli_prune (int argc, char **argv);
 
 /* The command of that name, or NULL. */
 const CliCommand *cli_command_find (const char *name);

@@ -26,6 +26,9 @@ static const CliCommand commands[] = {
     cli_head },
   { "augment", "DIR", "Makes training pictures of pictures, by what a model looks at.",
     cli_augment },
+  { "prune", "IMAGE|DIR…",
+    "Writes a smaller model, without the heads and layers that count least on your pictures.",
+    cli_prune },
   { "bench", "", "Measures how fast a model runs on a device.", cli_bench },
 };
 

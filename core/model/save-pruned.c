@@ -409,9 +409,12 @@ fill_from_graph (VtrModel *model,
 }
 
 /* Nothing is there that would be lost. */
-static gboolean
-check_target (const char *target, GError **error)
+gboolean
+vtr_pruning_check_folder (const char *target, GError **error)
 {
+  g_return_val_if_fail (target != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
   g_autoptr (GDir) dir = g_dir_open (target, 0, NULL);
 
   if (!g_file_test (target, G_FILE_TEST_EXISTS) || (dir != NULL && g_dir_read_name (dir) == NULL))
@@ -450,7 +453,8 @@ vtr_model_save_pruned (VtrModel *self,
   const gboolean is_graph = strcmp (vtr_store_get_format (self->store), "onnx") == 0 &&
                             self->found.family->model_types[0] != NULL;
 
-  if (!check_target (target, error) || !vtr_progress_step (&whole, 0.0, "writing weights", error))
+  if (!vtr_pruning_check_folder (target, error) ||
+      !vtr_progress_step (&whole, 0.0, "writing weights", error))
     return FALSE;
   if (g_mkdir_with_parents (parent, 0755) != 0 || g_mkdtemp_full (scratch, 0755) == NULL)
     return vtr_files_fail (parent, error);

@@ -142,6 +142,11 @@ gboolean vtr_pruning_is_own_format (const VtrPruning *self);
 VTR_AVAILABLE_IN_0_1
 VtrModel *vtr_model_without (VtrModel *self, VtrPruning *pruning);
 
+/* Fails with VTR_ERROR_USAGE where vtr_model_save_pruned() could not write @directory, because
+ * there is something in it: to be known before anything is computed. */
+VTR_AVAILABLE_IN_0_1
+gboolean vtr_pruning_check_folder (const char *directory, GError **error);
+
 /**
  * vtr_model_save_pruned:
  * @self: a model
