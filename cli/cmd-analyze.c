@@ -4,7 +4,7 @@
 #include "analyze-report.h"
 #include "common.h"
 #include "interrupt.h"
-#include "picture-run.h"
+#include "observe-run.h"
 #include "report.h"
 
 #include <glib/gstdio.h>
@@ -154,69 +154,18 @@ skip_counted (const Job *job, GPtrArray *pictures)
     }
 }
 
-/* A CliTryFunc. */
-static gpointer
-try_picture (CliPicture *picture,
-             VtrProgressFunc progress,
-             gpointer progress_data,
-             GCancellable *cancellable,
-             gpointer data,
-             GError **error)
-{
-  const Job *job = data;
-  g_autoptr (GError) problem = NULL;
-  g_autoptr (VtrInput) input =
-      cli_read_input (vtr_session_get_model (job->session), job->options->explain, picture->path,
-                      &picture->error);
-
-  if (input == NULL)
-    return NULL;
-  VtrObservation *observation =
-      vtr_session_observe (job->session, input, job->options->temperature, progress, progress_data,
-                           cancellable, &problem);
-  if (observation == NULL && cli_stops_all (job->options->explain, problem))
-    g_propagate_error (error, g_steal_pointer (&problem));
-  else if (observation == NULL)
-    picture->error = g_steal_pointer (&problem);
-  return observation;
-}
-
-/* A CliCountFunc. */
+/* Called for each picture that is counted. */
 static void
-count (CliPicture *picture, gpointer found, gpointer data)
+note_counted (const CliPicture *picture, gpointer data)
 {
   Job *job = data;
-  g_autoptr (VtrObservation) observation = found;
   g_autofree char *id = make_id (picture->path);
   g_autoptr (GError) error = NULL;
 
-  vtr_analysis_add (job->analysis, observation);
   vtr_analysis_mark (job->analysis, id);
   /* Another try is made later; the last one's error is told. */
   if (g_get_monotonic_time () - job->saved > SAVE_EVERY && !save_state (job, &error))
     g_info ("%s", error->message);
-}
-
-static gboolean
-run_pictures (Job *job,
-              GPtrArray *pictures,
-              CliProgress *progress,
-              GCancellable *cancellable,
-              GError **error)
-{
-  const CliPictureRun run = {
-    .pictures = pictures,
-    /* One more than compute, so that a picture is read meanwhile. */
-    .n_threads = MIN (job->options->explain->jobs, vtr_session_get_n_runs (job->session) + 1),
-    .try_picture = try_picture,
-    .count = count,
-    .found_free = (GDestroyNotify) vtr_observation_unref,
-    .data = job,
-    .progress = progress,
-    .cancellable = cancellable,
-  };
-
-  return cli_picture_run (&run, error);
 }
 
 /* ---- the end ---- */
@@ -262,7 +211,17 @@ analyze_pictures (Job *job, CliProgress *progress, GCancellable *cancellable)
     cli_inputs_thin_out (pictures, (guint) options->limit);
   skip_counted (job, pictures);
   vtr_analysis_mark (job->analysis, job->recipe);
-  const gboolean ok = run_pictures (job, pictures, progress, cancellable, &error);
+  const CliObserving observing = {
+    .options = options->explain,
+    .pictures = pictures,
+    .session = job->session,
+    .analysis = job->analysis,
+    .counted = note_counted,
+    .data = job,
+    .progress = progress,
+    .cancellable = cancellable,
+  };
+  const gboolean ok = cli_observe_pictures (&observing, &error);
   const gboolean saved = save_state (job, &save_error);
   const CliAnalysisReport report = {
     .analysis = job->analysis,

@@ -190,36 +190,6 @@ remove_heads (const CliPruneReport *report, const char *text, GError **error)
 
 /* ---- what is measured ---- */
 
-/* Means over the pictures that were answered. */
-static gboolean
-average_importance (CliPruneReport *report, const CliAnswer *answers, GError **error)
-{
-  const guint n_layers = vtr_model_get_n_layers (report->model);
-  const gsize n_heads = (gsize) n_layers * vtr_model_get_n_heads (report->model);
-  guint n = 0;
-
-  report->importance = g_new0 (double, n_heads);
-  report->likeness = g_new0 (double, n_layers);
-  for (guint i = 0; i < report->pictures->len; i++)
-    {
-      if (answers[i].heads == NULL)
-        continue;
-      n++;
-      for (gsize k = 0; k < n_heads; k++)
-        report->importance[k] += answers[i].heads[k];
-      for (guint k = 0; k < n_layers; k++)
-        report->likeness[k] += answers[i].likeness[k];
-    }
-  for (gsize k = 0; k < n_heads; k++)
-    report->importance[k] /= n;
-  for (guint k = 0; k < n_layers; k++)
-    report->likeness[k] /= n;
-  if (n == 0)
-    g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
-                 "There is no picture to weigh heads and layers by: name some that can be read.");
-  return n > 0;
-}
-
 static int
 compare_weights (gconstpointer a, gconstpointer b, gpointer user_data)
 {
@@ -415,7 +385,8 @@ prune (const PruneOptions *self, CliPruneReport *report, const CliAsking *asking
     return FALSE;
 
   note_grid (report, answers);
-  const gboolean chosen = average_importance (report, answers, error) &&
+  const gboolean chosen = cli_average_importance (answers, report->pictures->len, report->model,
+                                                  &report->importance, &report->likeness, error) &&
                           (self->layers == NULL || remove_layers (report, self->layers, error)) &&
                           (self->heads == NULL || remove_heads (report, self->heads, error));
   if (chosen && self->heads != NULL)

@@ -116,6 +116,54 @@ cli_answers_free (CliAnswer *self, guint n)
   g_free (self);
 }
 
+static void
+add (double *sums, const double *values, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    sums[i] += values[i];
+}
+
+static void
+divide (double *sums, gsize n, guint n_pictures)
+{
+  for (gsize i = 0; i < n; i++)
+    sums[i] /= n_pictures;
+}
+
+gboolean
+cli_average_importance (const CliAnswer *answers,
+                        guint n,
+                        VtrModel *model,
+                        double **heads,
+                        double **likeness,
+                        GError **error)
+{
+  const gsize n_layers = vtr_model_get_n_layers (model);
+  const gsize n_heads = n_layers * vtr_model_get_n_heads (model);
+  g_autofree double *of_heads = g_new0 (double, n_heads);
+  g_autofree double *of_layers = g_new0 (double, n_layers);
+  guint n_pictures = 0;
+
+  for (guint i = 0; i < n; i++)
+    if (answers[i].heads != NULL)
+      {
+        n_pictures++;
+        add (of_heads, answers[i].heads, n_heads);
+        add (of_layers, answers[i].likeness, n_layers);
+      }
+  if (n_pictures == 0)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_USAGE,
+                   "There is no picture to weigh heads and layers by: name some that can be read.");
+      return FALSE;
+    }
+  divide (of_heads, n_heads, n_pictures);
+  divide (of_layers, n_layers, n_pictures);
+  *heads = g_steal_pointer (&of_heads);
+  *likeness = g_steal_pointer (&of_layers);
+  return TRUE;
+}
+
 /* ---- comparing ---- */
 
 static guint

@@ -43,6 +43,15 @@ CliAnswer *cli_ask_pictures (const CliAsking *self,
                              GError **error);
 void cli_answers_free (CliAnswer *self, guint n);
 
+/* Means over the pictures that were answered: @heads [n_layers][n_heads], @likeness [n_layers],
+ * transfer full, NULL on failure; fails with VTR_ERROR_USAGE where there is no such picture. */
+gboolean cli_average_importance (const CliAnswer *answers,
+                                 guint n,
+                                 VtrModel *model,
+                                 double **heads,
+                                 double **likeness,
+                                 GError **error);
+
 /* How alike two models' answers are: means over the pictures that both have answered. */
 typedef struct
 {
