@@ -58,6 +58,7 @@ CliExit cli_bench (int argc, char **argv);
 CliExit cli_head (int argc, char **argv);
 CliExit cli_evaluate (int argc, char **argv);
 CliExit cli_analyze (int argc, char **argv);
+CliExit cli_advise (int argc, char **argv);
 CliExit cli_compare (int argc, char **argv);
 CliExit cli_augment (int argc, char **argv);
 CliExit cli_prune (int argc, char **argv);
