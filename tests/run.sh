@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 . cli/system.sh
 . tests/drivers.sh
 . tests/gimps.sh
+. tests/python.sh
 
 step_log=$(mktemp "${TMPDIR:-/tmp}/vitreous-tests.XXXXXX.log")
 
@@ -72,8 +73,9 @@ run_suites ()
     --print-errorlogs --timeout-multiplier 3 "$@" || true
 }
 
-satisfy build_needs test_needs driver_needs gimp_needs
+satisfy build_needs test_needs driver_needs gimp_needs python_needs
 provide_drivers
+provide_python
 provide_gimp3
 rm -f build-tests/meson-logs/testlog*.json build-sanitized/meson-logs/testlog*.json
 

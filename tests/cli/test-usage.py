@@ -10,7 +10,7 @@ import subprocess
 
 from harness import FAULTS, MODEL, PROGRAM, CliTest, main
 
-COMMANDS = ['explain', 'evaluate', 'compare', 'analyze', 'inspect', 'models', 'import', 'devices',
+COMMANDS = ['explain', 'evaluate', 'compare', 'analyze', 'advise', 'inspect', 'models', 'import', 'devices',
             'head', 'augment', 'bench']
 MAN_PAGE = pathlib.Path(os.environ['VITREOUS_TEST_MAN'])
 
@@ -52,6 +52,8 @@ REFUSALS = [
     (['explain', '--batch', '33', 'a.png'], '--batch'),
     (['explain', '--jobs', '0', 'a.png'], '--jobs'),
     (['explain', '--jobs', 'many', 'a.png'], '--jobs'),
+    (['advise'], 'IMAGE'),
+    (['advise', '--limit', '0', 'a.png'], '--limit'),
     (['analyze'], 'IMAGE'),
     (['analyze', '--temperature', '0', 'a.png'], 'temperature'),
     (['analyze', '--temperature', 'cold', 'a.png'], 'temperature'),
