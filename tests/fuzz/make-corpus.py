@@ -294,6 +294,15 @@ def config_files():
     yield "good-transformers", json.dumps(good).encode()
     yield "good-timm", json.dumps(timm).encode()
     yield "good-preprocessor", json.dumps(preprocessor).encode()
+    yield "good-heads-of-layers", json.dumps({**good, "vitreous": {"heads": [3]}}).encode()
+    yield "good-heads-alone", b'{"vitreous": {"heads": [3]}}'
+    for name, own in (("too-few", {"heads": [2]}), ("of-more-layers", {"heads": [3, 3]}),
+                      ("none", {"heads": []}), ("zero", {"heads": [0]}),
+                      ("huge", {"heads": [1 << 62]}), ("most", {"heads": [0x7fffffff]}),
+                      ("negative", {"heads": [-1]}), ("a-share", {"heads": [2.5]}),
+                      ("nested", {"heads": [[3]]}), ("no-list", {"heads": 3}),
+                      ("no-object", [3]), ("of-many-layers", {"heads": [1] * 5000})):
+        yield f"heads-{name}", json.dumps({**good, "vitreous": own}).encode()
     yield "empty", b""
     yield "not-json", b"{"
     yield "not-an-object", b"[]"
