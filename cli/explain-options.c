@@ -42,7 +42,7 @@ static const GOptionEntry entries[] = {
     "What to explain, for the methods that explain an answer: a class by label, its first letters "
     "or its index; top1, top2, …; A-B: one class rather than another; A-rest: rather than all "
     "others; image:FILE: what makes the picture like another; patch:X,Y: what the model made of "
-    "that pixel's patch. With no --method, relevance explains it. With --score or --prove, also "
+    "that pixel's patch; embedding: of the picture. With no --method, relevance explains it. With --score or --prove, also "
     "what maps of raw and rollout are measured by. Default: top1.", "TARGET" },
   { "fit", 0, 0, G_OPTION_ARG_STRING, &given.fit,
     "How a picture is brought to the model's scale. cover: the whole picture at the trained scale; "
