@@ -157,6 +157,16 @@ class Made(AugmentTest):
             self.assertLess(below['mass'], 0.5)
         self.assertGreater(len({line['sources'][1]['picture'] for line in lines.values()}), 1)
 
+    def test_jitter(self):
+        """To both sides of the share, and no farther."""
+        self.augment('--kinds', 'erase=0.5', '--jitter', '0.4', '--per-picture', '15')
+        shares = [line['share'] for line in self.manifest().values()]
+        self.assertEqual(len(set(shares)), 60)
+        self.assertLess(0.3, min(shares))
+        self.assertLess(max(shares), 0.7)
+        self.assertLess(min(shares), 0.35)
+        self.assertLess(0.65, max(shares))
+
     def test_csv(self):
         self.augment()
         with open(self.folder / 'out/manifest.csv', newline='') as file:
@@ -258,6 +268,16 @@ class Resume(AugmentTest):
         self.assertEqual(found['kept'], 10)
         self.assertEqual(self.touched(before), sorted(missing + MANIFESTS))
         self.assertEqual(self.contents('out'), whole)
+
+    def test_each_paste_alone(self):
+        """With the partner it had, which has to be explained again for it."""
+        self.augment()
+        whole = self.contents('out')
+        for name in [name for name in whole if '.paste-' in name]:
+            with self.subTest(name=name):
+                os.unlink(self.folder / 'out' / name)
+                self.assertEqual(self.augment('--resume')['kept'], 11)
+                self.assertEqual(self.contents('out'), whole)
 
     def test_other_choices_are_made_anew(self):
         self.augment()

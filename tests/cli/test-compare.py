@@ -128,6 +128,12 @@ class Numbers(CompareTest):
         self.assertEqual(found['worst'], sorted(values, key=values.get))
         self.assertEqual(found['ranked_by'], 'divergence')
 
+    def test_worst_of_equal_ones(self):
+        """Those that come first."""
+        folder = self.fill(9)
+        found = self.compare(MODEL, MODEL, folder, '--by', 'iou', '--worst', '3')
+        self.assertEqual(found['worst'], [f'{folder}/{i:03}.png' for i in range(3)])
+
     def test_same_again(self):
         folder = self.fill(9)
         first = self.compare(MODEL, SECOND, folder)
@@ -268,6 +274,16 @@ class Files(CompareTest):
         for name in ('compare.csv', 'compare.sheet.png'):
             self.assertEqual((self.folder / 'out' / name).read_bytes(),
                              (self.folder / 'whole' / name).read_bytes())
+
+    def test_resume_of_a_younger_picture(self):
+        first = self.compare(MODEL, SECOND, 'photos', '-o', 'out')
+        text = json.dumps(first, indent=1).replace('"columns": ', '"columns": 9')
+        (self.folder / 'out/compare.json').write_text(text)
+        future = os.stat(self.folder / 'out/compare.json').st_mtime + 100
+        os.utime(self.folder / 'photos/small.png', (future, future))
+        found = self.compare(MODEL, SECOND, 'photos', '-o', 'out', '--resume')
+        self.assertEqual([one['picture'] for one in found['each']
+                          if not str(one['columns']).startswith('9')], ['photos/small.png'])
 
     def test_resume_of_something_else(self):
         self.compare(MODEL, SECOND, 'photos', '-o', 'out')

@@ -262,7 +262,7 @@ test_classes (void)
 
   give_logits (a, (const float[]){ 1, 2 }, 2);
   give_logits (b, (const float[]){ 1.5f, 1.25f }, 2);
-  give_logits (c, (const float[]){ 1, 2 }, 2);
+  give_logits (c, (const float[]){ 2, 1 }, 2);
   g_assert_true (vtr_models_have_same_classes (model, model));
   g_assert_false (vtr_models_have_same_classes (model, other));
   g_assert_false (vtr_models_have_same_classes (headless, headless));
@@ -273,6 +273,7 @@ test_classes (void)
   assert_near (found.values[VTR_AGREEMENT_LOGIT_CHANGE], 0.75);
   assert_near (found.probabilities[0], 1.0 / (1.0 + exp (-1.0)));
   g_assert_true (vtr_explanations_compare (a, c, &found, &error));
+  g_assert_cmpint (found.classes[0], !=, found.classes[1]);
   g_assert_false (found.comparable || found.changed);
   g_assert_true (isnan (found.values[VTR_AGREEMENT_LOGIT_CHANGE]));
 }
