@@ -5,7 +5,9 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
+import struct
 import subprocess
 
 from harness import FAULTS, GOLDEN, MODEL, PROGRAM, TIMEOUT, CliTest, main
@@ -113,7 +115,7 @@ class Advice(AdviseTest):
             name = trial['prune'].replace(' ', '')
             told = json.loads(self.succeed('prune', '--device', 'cpu', '--json', '--ablate', '0',
                                            'photos', *trial['prune'].split(), '-o', name))
-            agreement = told['agreement']
+            agreement = told['pruned']['agreement']
             self.assertAlmostEqual(agreement['cosine'], trial['cosine'], 4)
             self.assertAlmostEqual(agreement['top1'], trial['top1'], 4)
 
@@ -137,8 +139,6 @@ class Advice(AdviseTest):
 
     def twin(self):
         """A copy of the model in which head 1 of layer 0 computes what head 0 does."""
-        import shutil
-        import struct
         shutil.copytree(MODEL, self.folder / 'twin')
         path = self.folder / 'twin/model.safetensors'
         data = bytearray(path.read_bytes())
