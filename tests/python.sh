@@ -31,6 +31,6 @@ make_python ()
 {
   rm -rf "$python_folder" &&
     python3 -m venv "$python_folder" &&
-    "$python_folder/bin/pip" install --quiet --requirement "$python_requirements" &&
+    "$python_folder/bin/pip" install --quiet --no-compile --requirement "$python_requirements" &&
     touch "$python_folder/complete"
 }
