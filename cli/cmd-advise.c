@@ -282,11 +282,13 @@ advice_clear (CliAdvice *self)
 }
 
 static CliExit
-advise_on (const AdviseOptions *options, VtrModel *model, VtrDevice *device)
+advise_on (const AdviseOptions *options,
+           VtrModel *model,
+           VtrDevice *device,
+           GCancellable *cancellable)
 {
   const CliExplainOptions *explain = options->explain;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GCancellable) cancellable = cli_interrupt_watch ();
   g_autoptr (CliProgress) progress = cli_progress_new (explain->quiet);
   g_autoptr (GPtrArray) pictures =
       cli_inputs_collect (explain->inputs, explain->recursive, options->output);
@@ -322,6 +324,7 @@ advise (const AdviseOptions *self)
 {
   CliExplainOptions *explain = self->explain;
   g_autoptr (GError) error = NULL;
+  g_autoptr (GCancellable) cancellable = cli_interrupt_watch ();
   g_autoptr (VtrModel) model = cli_explain_options_open_model (explain, &error);
   if (model == NULL)
     return cli_fail (error);
@@ -329,7 +332,7 @@ advise (const AdviseOptions *self)
       cli_open_device (explain->device, explain->quiet || explain->json, &error);
   if (device == NULL || (self->output != NULL && !cli_make_folder (self->output, &error)))
     return cli_fail (error);
-  return advise_on (self, model, device);
+  return advise_on (self, model, device, cancellable);
 }
 
 CliExit

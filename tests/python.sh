@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 #
-# A Python with PyTorch, transformers and timm, for tests of what is written for them.  Sourced by
+# A Python with PyTorch and transformers, for tests of what is written for them.  Sourced by
 # tests/run.sh after cli/system.sh, POSIX sh.  In the user's cache, made anew when the list of
 # packages changes.
 #
 # Exports: VTR_TEST_PYTHON, empty where it could not be made; what needs it is then skipped.
 
-python_requirements=tests/golden/requirements.txt
+python_requirements=tests/cli/requirements.txt
 
 python_needs ()
 {
