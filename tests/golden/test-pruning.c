@@ -382,6 +382,35 @@ test_choice (void)
 }
 
 static void
+cancel_half_way (double done, G_GNUC_UNUSED const char *what, gpointer cancellable)
+{
+  if (done > 0.5)
+    g_cancellable_cancel (cancellable);
+}
+
+/* Whatever stops it leaves nothing, and what is there is not written over. */
+static void
+test_nothing_is_left (void)
+{
+  g_autoptr (GoldenCase) golden = golden_case_open ("vit");
+  g_autoptr (VtrPruning) pruning = vtr_pruning_new (golden->model);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *folder = g_dir_make_tmp ("vitreous-pruning-XXXXXX", &error);
+  g_autofree char *path = g_build_filename (folder, "small", NULL);
+
+  g_assert_no_error (error);
+  g_assert_false (vtr_model_save_pruned (golden->model, pruning, path, cancel_half_way, cancellable,
+                                         cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_assert_false (vtr_model_save_pruned (golden->model, pruning, vtr_model_get_path (golden->model),
+                                         NULL, NULL, NULL, &error));
+  g_assert_error (error, VTR_ERROR, VTR_ERROR_USAGE);
+  g_assert_cmpint (g_rmdir (folder), ==, 0); /* it is empty */
+}
+
+static void
 add_tests (const char *name)
 {
   static const struct
@@ -407,7 +436,10 @@ add_tests (const char *name)
   if (parser != NULL && golden_precision == VTR_PRECISION_F32)
     g_test_add_data_func_full (path, g_strdup (name), test_importance, g_free);
   if (g_str_equal (name, "vit"))
-    g_test_add_func ("/pruning/choice", test_choice);
+    {
+      g_test_add_func ("/pruning/choice", test_choice);
+      g_test_add_func ("/pruning/nothing-is-left", test_nothing_is_left);
+    }
 }
 
 int
