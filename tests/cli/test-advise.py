@@ -143,6 +143,14 @@ class Advice(AdviseTest):
             self.assertAlmostEqual(agreement['cosine'], trial['cosine'], 4)
             self.assertAlmostEqual(agreement['top1'], trial['top1'], 4)
 
+    def test_both_devices(self):
+        cpu, other = (json.loads(self.succeed('advise', '--device', device, '--json', 'photos'))
+                      for device in ['cpu', 'vulkan'])
+        self.assertEqual([trial['prune'] for trial in cpu['trials']],
+                         [trial['prune'] for trial in other['trials']])
+        for one, two in zip(cpu['trials'], other['trials']):
+            self.assertAlmostEqual(one['cosine'], two['cosine'], 4)
+
     def test_table(self):
         text = self.succeed('advise', '--device', 'cpu', 'photos')
         for trial in self.advise('photos')['trials']:

@@ -112,6 +112,18 @@ class Numbers(AnalyzeTest):
                 masses = found['register-mass'].get('all', {'mean': [0]})['mean']
                 self.assertEqual(any(flatten(masses)), has_registers)
 
+    def test_both_devices(self):
+        """The environment's driver says what the processor does."""
+        cpu, other = (json.loads(self.succeed('analyze', '--device', device, '--json', 'photos'))
+                      for device in ['cpu', 'vulkan'])
+        self.assertNotEqual(cpu['device'], other['device'])
+        for name, statistic in cpu['statistics'].items():
+            for reading in set(statistic) & set(READINGS):
+                pairs = zip(flatten(statistic[reading]['mean']),
+                            flatten(other['statistics'][name][reading]['mean']))
+                for ours, theirs in pairs:
+                    self.assertAlmostEqual(ours, theirs, delta=1e-4 * max(1, ours), msg=name)
+
     def test_same_again(self):
         folder = self.fill(8)
         first = self.analyze(folder)
