@@ -21,7 +21,7 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:13px}td,th{padding:.25em .8em .25em 0;"
     "text-align:left;vertical-align:top}th{color:#626c7a;font-weight:600}"
     "td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}"
-    ".legend{flex:1 1 20em}"
+    ".legend{flex:1 1 20em}.legend td:first-child{white-space:nowrap}"
     "table.layers tr:nth-child(even){background:#f5f7fa}"
     ".swatch{display:inline-block;width:.9em;height:.9em;margin-right:.5em;"
     "vertical-align:-.1em;border-radius:2px}"
