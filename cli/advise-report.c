@@ -21,8 +21,7 @@ format_number (double value, guint n_digits)
 static void
 print_trials (const CliAdvice *self)
 {
-  const char *const headings[] = { "WITHOUT",     ">COSINE", ">LEAST", ">SAME CLASS",
-                                   ">MAPS ALIKE", "",        NULL };
+  const char *const headings[] = { "WITHOUT", ">COSINE", ">LEAST", ">SAME CLASS", "", NULL };
   g_autoptr (CliTable) table = cli_table_new (headings);
 
   for (guint i = 0; i < self->trials->len; i++)
@@ -32,10 +31,8 @@ print_trials (const CliAdvice *self)
       g_autofree char *cosine = format_number (agreement->cosine, 4);
       g_autofree char *least = format_number (agreement->least_cosine, 4);
       g_autofree char *top1 = format_number (agreement->top1, 3);
-      g_autofree char *maps = format_number (agreement->map_correlation, 3);
 
-      cli_table_add (table, trial->name, cosine, least, top1, maps,
-                     trial->safe ? "changes little" : "");
+      cli_table_add (table, trial->name, cosine, least, top1, trial->safe ? "changes little" : "");
     }
   cli_table_print (table);
 }
@@ -168,7 +165,6 @@ add_trials (JsonBuilder *builder, const CliAdvice *self)
       cli_json_number (builder, "logit_change", trial->agreement.logit_change);
       cli_json_number (builder, "cosine", trial->agreement.cosine);
       cli_json_number (builder, "least_cosine", trial->agreement.least_cosine);
-      cli_json_number (builder, "map_correlation", trial->agreement.map_correlation);
       cli_json_boolean (builder, "safe", trial->safe);
       json_builder_end_object (builder);
     }

@@ -101,7 +101,7 @@ try_pruning (CliAdvice *self,
 {
   CliTrial *trial = g_new0 (CliTrial, 1);
   g_autoptr (VtrModel) without = vtr_model_without (self->model, pruning);
-  CliAnswer *others = cli_ask_pictures (asking, without, TRUE, FALSE, error);
+  CliAnswer *others = cli_ask_pictures (asking, without, FALSE, FALSE, error);
 
   trial->name = name;
   trial->option = option;
@@ -214,7 +214,7 @@ try_groups (CliAdvice *self, const CliAsking *asking, const CliAnswer *answers, 
 static gboolean
 weigh (CliAdvice *self, const CliAsking *asking, GError **error)
 {
-  CliAnswer *answers = cli_ask_pictures (asking, self->model, TRUE, TRUE, error);
+  CliAnswer *answers = cli_ask_pictures (asking, self->model, FALSE, TRUE, error);
 
   if (answers == NULL)
     return FALSE;
