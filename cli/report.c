@@ -83,7 +83,11 @@ cli_csv_append (GString *line, const char *text)
     }
   g_string_append_c (line, '"');
   for (; *text != '\0'; text++)
-    g_string_append (line, *text == '"' ? "\"\"" : (char[]){ *text, '\0' });
+    {
+      if (*text == '"')
+        g_string_append_c (line, '"');
+      g_string_append_c (line, *text);
+    }
   g_string_append_c (line, '"');
 }
 
