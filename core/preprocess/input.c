@@ -1,16 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#include "preprocess/preprocess.h"
-
-struct _VtrInput
-{
-  gatomicrefcount ref_count;
-  VtrModel *model;
-  VtrImage *image;
-  VtrFit fit;
-  guint size;
-  VtrGeometry geometry;
-  float *pixels; /* [3][height][width] */
-};
+#include "preprocess/input-private.h"
 
 VTR_DEFINE_BOXED_TYPE (VtrInput, vtr_input)
 

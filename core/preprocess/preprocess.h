@@ -7,6 +7,7 @@
  *   resize.c     Pillow's resampling of 8-bit RGB, bit for bit
  *   geometry.c   which resize and crop; patches ↔ pixels of the picture
  *   input.c      VtrInput: resize, crop, normalise
+ *   arrange.c    the same with its pixels in other places
  */
 #include "io/io.h"
 #include "model/model.h"
@@ -63,6 +64,19 @@ guint vtr_input_get_size (const VtrInput *self);
 
 /* The model it was prepared for, or NULL. */
 VtrModel *vtr_input_get_model (const VtrInput *self);
+
+/* ---- arrange.c: what a fault in a checkpoint or a pipeline may have done ---- */
+
+typedef enum
+{
+  VTR_ARRANGE_AS_IS = 0,
+  VTR_ARRANGE_CHANNELS = 1 << 0,      /* red and blue exchanged */
+  VTR_ARRANGE_BLOCKS = 1 << 1,        /* rows and columns of patches exchanged */
+  VTR_ARRANGE_WITHIN_BLOCKS = 1 << 2, /* rows and columns of pixels in each patch exchanged */
+} VtrArrangement;
+
+/* NULL where patches change places and their grid is no square. */
+VtrInput *vtr_input_arrange (VtrInput *self, VtrArrangement arrangement);
 
 /* A part of a resized picture, in its pixels. */
 typedef struct
