@@ -181,3 +181,14 @@ vtr_observation_pair (gsize a, gsize b)
 {
   return b * (b - 1) / 2 + a;
 }
+
+/* ---- observe.c ---- */
+
+/* vtr_session_observe (); unless @compares_heads, similarities of heads are NaN, which takes a
+ * fraction of the time. */
+VtrObservation *vtr_observe (VtrSession *self,
+                             VtrInput *input,
+                             double temperature,
+                             gboolean compares_heads,
+                             const VtrProgress *progress,
+                             GError **error);

@@ -354,6 +354,37 @@ observing_init (VtrObserving *run)
 }
 
 VtrObservation *
+vtr_observe (VtrSession *self,
+             VtrInput *input,
+             double temperature,
+             gboolean compares_heads,
+             const VtrProgress *progress,
+             GError **error)
+{
+  if (!vtr_explain_check_input (self, input, error))
+    return NULL;
+
+  VtrObserving run = {
+    .session = self,
+    .input = input,
+    .arch = vtr_model_get_arch (self->model),
+    .temperature = temperature,
+    .progress = *progress,
+  };
+  VtrObservation *observation = NULL;
+
+  observing_init (&run);
+  if (vtr_slots_run (&self->slots, observe_in_slot, &run, error))
+    {
+      vtr_observing_take_artifacts (&run);
+      if (!compares_heads || vtr_observing_compare_heads (&run, error))
+        observation = g_steal_pointer (&run.observation);
+    }
+  observing_clear (&run);
+  return observation;
+}
+
+VtrObservation *
 vtr_session_observe (VtrSession *self,
                      VtrInput *input,
                      double temperature,
@@ -366,25 +397,6 @@ vtr_session_observe (VtrSession *self,
   g_return_val_if_fail (temperature > 0.0, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (!vtr_explain_check_input (self, input, error))
-    return NULL;
-
-  VtrObserving run = {
-    .session = self,
-    .input = input,
-    .arch = vtr_model_get_arch (self->model),
-    .temperature = temperature,
-    .progress = vtr_progress_whole (progress, progress_data, cancellable),
-  };
-  VtrObservation *observation = NULL;
-
-  observing_init (&run);
-  if (vtr_slots_run (&self->slots, observe_in_slot, &run, error))
-    {
-      vtr_observing_take_artifacts (&run);
-      if (vtr_observing_compare_heads (&run, error))
-        observation = g_steal_pointer (&run.observation);
-    }
-  observing_clear (&run);
-  return observation;
+  const VtrProgress whole = vtr_progress_whole (progress, progress_data, cancellable);
+  return vtr_observe (self, input, temperature, TRUE, &whole, error);
 }
