@@ -358,6 +358,29 @@ vtr_config_get_uints (VtrConfig *self,
 }
 
 gboolean
+vtr_config_get_table (VtrConfig *self, const char *key, double *values, gsize n, GError **error)
+{
+  JsonNode *node = find (self, key);
+  JsonArray *array =
+      node != NULL && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+
+  if (array == NULL || json_array_get_length (array) != n)
+    {
+      g_set_error (error, VTR_ERROR, VTR_ERROR_CORRUPT,
+                   "%s: “%s” is not a list of %" G_GSIZE_FORMAT " numbers.", self->label, key, n);
+      return FALSE;
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      JsonNode *number = json_array_get_element (array, i);
+      values[i] = NAN;
+      if (!JSON_NODE_HOLDS_NULL (number) && !node_get_double (number, &values[i]))
+        return wrong_type (self, key, "a list of numbers", error);
+    }
+  return TRUE;
+}
+
+gboolean
 vtr_config_get_size (VtrConfig *self, const char *key, guint *height, guint *width, GError **error)
 {
   JsonNode *node = find (self, key);

@@ -47,6 +47,10 @@ gboolean vtr_config_get_uints (VtrConfig *self,
 gboolean
 vtr_config_get_numbers (VtrConfig *self, const char *key, double *values, guint n, GError **error);
 
+/* A list of @n numbers that must be there; null becomes NaN. */
+gboolean
+vtr_config_get_table (VtrConfig *self, const char *key, double *values, gsize n, GError **error);
+
 /* [height, width] from a number, or from a list of two (or of three: channels first). */
 gboolean
 vtr_config_get_size (VtrConfig *self, const char *key, guint *height, guint *width, GError **error);
