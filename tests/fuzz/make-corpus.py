@@ -367,10 +367,67 @@ def container_files():
     yield "bmp-huge", bmp(0x7fffffff, -0x80000000, 0xffff)
 
 
+# ---------------------------------------------------------------- references
+
+RANGE = [0.1, 0.2, 0.3, 0.4, 0.5]
+HEAD_TRAITS = ["entropy/all", "entropy/cls-patches", "maximum/all", "participation/all",
+               "distance/all-patches", "cls-mass/all", "self-mass/all", "neighbour-mass/all-patches",
+               "sink/all", "positional/all-patches", "uniform-rows/all", "collapsed-rows/all"]
+TOKEN_TRAITS = ["norm", "norm-maximum", "artifacts", "cosine", "residual", "change", "update"]
+
+
+def reference(**changes):
+    """One layer, one head, two numbers in an embedding."""
+    facts = {
+        "format": "vitreous-reference", "version": 1, "name": "tiny", "family": "vit",
+        "model_hash": "0" * 64, "pictures": 8,
+        "shape": {"layers": 1, "heads": 1, "hidden_size": 4, "patch_size": 2, "prefix_tokens": 1,
+                  "embedding_size": 2},
+        "input": {"rows": 2, "columns": 2, "rescale": 1 / 255, "mean": [0.5] * 3, "std": [0.5] * 3,
+                  "pixel_mean": RANGE * 3, "pixel_deviation": RANGE * 3},
+        "heads": {name: RANGE for name in HEAD_TRAITS},
+        "tokens": {name: [None] * 5 if name == "change" else RANGE for name in TOKEN_TRAITS},
+        "outputs": {"embedding": [0, 1, 0, 1], "confidence": [None, None], "distance": RANGE},
+        "sketch": {"rows": 2, "columns": 2, "kernel": [0.5] * 12, "positions": [1, 2, 3, 4]},
+    }
+    for key, change in changes.items():
+        facts[key] = facts[key] | change if isinstance(change, dict) else change
+    return json.dumps(facts).encode()
+
+
+def reference_files():
+    whole = reference()
+    yield "good", whole
+    yield "good-without-sketch", reference(sketch=None)
+    yield "empty", b""
+    yield "cut", whole[:-30]
+    yield "format-of-others", reference(format="vitreous-head")
+    yield "version-later", reference(version=2)
+    yield "name-no-text", reference(name=7)
+    yield "layers-none", reference(shape={"layers": 0})
+    yield "layers-many", reference(shape={"layers": 1 << 30})
+    yield "heads-many", reference(shape={"heads": 65537})
+    yield "heads-missing", reference(shape={"heads": 2})
+    yield "embedding-long", reference(shape={"embedding_size": 1 << 20})
+    yield "patch-huge", reference(shape={"patch_size": 65536})
+    yield "patch-none", reference(shape={"patch_size": 0}, sketch={"kernel": []})
+    yield "std-zero", reference(input={"std": [0.0] * 3})
+    yield "rescale-negative", reference(input={"rescale": -1})
+    yield "percentiles-fall", reference(heads={"entropy/all": RANGE[::-1]})
+    yield "percentiles-half", reference(heads={"entropy/all": [None, *RANGE[1:]]})
+    yield "percentiles-short", reference(tokens={"norm": RANGE[:4]})
+    yield "numbers-text", reference(tokens={"norm": ["0"] * 5})
+    yield "deviation-negative", reference(outputs={"embedding": [0, -1, 0, 1]})
+    yield "sketch-no-object", reference(sketch=[])
+    yield "sketch-huge", reference(sketch={"rows": 65536, "columns": 65536})
+    yield "sketch-short", reference(sketch={"positions": [1]})
+
+
 FORMATS = {
     "container": container_files,
     "safetensors": safetensors_files,
     "head": head_files,
+    "reference": reference_files,
     "npz": npz_files,
     "onnx": onnx_files,
     "config": config_files,

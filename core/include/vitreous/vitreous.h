@@ -39,6 +39,7 @@
 #include <vitreous/vtr-augment.h>
 #include <vitreous/vtr-observation.h>
 #include <vitreous/vtr-analysis.h>
+#include <vitreous/vtr-diagnosis.h>
 #include <vitreous/vtr-advice.h>
 #include <vitreous/vtr-render.h>
 #include <vitreous/vtr-export.h>
