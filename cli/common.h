@@ -13,6 +13,8 @@
  *   interrupt.c        Ctrl-C
  *   head-report.c      what `head train` says of its head
  *   evaluate-run.c     many pictures through vtr_evaluation_try ()
+ *   diagnosis-run.c    pictures through vtr_diagnosis_add ()
+ *   diagnosis-report.c what `diagnose` says; the table of rules
  *   evaluate-report.c  what `evaluate` says of the methods
  *   compare-*.c        what `compare` does with pictures and says of them (compare.h)
  *   augment-*.c        what `augment` makes and says of it (augment.h)
@@ -62,12 +64,18 @@ CliExit cli_advise (int argc, char **argv);
 CliExit cli_compare (int argc, char **argv);
 CliExit cli_augment (int argc, char **argv);
 CliExit cli_prune (int argc, char **argv);
+CliExit cli_diagnose (int argc, char **argv);
+CliExit cli_reference (int argc, char **argv);
 
 /* The command of that name, or NULL. */
 const CliCommand *cli_command_find (const char *name);
 
 /* Prints how a command is used. */
 void cli_help_print (const CliCommand *command, const GOptionEntry *entries);
+
+/* Prints a paragraph in lines of 80 columns: @first spaces before the first, @indent before the
+ * others. */
+void cli_print_wrapped (const char *text, guint first, guint indent);
 
 /*
  * Parses the options of the command that argv[0] names.  --help prints and ends the program.

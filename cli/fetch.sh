@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 #
-# What cli/demo.sh and tests/bench/run.sh fetch: the starter model and some photos.  Sourced after
+# What cli/demo.sh, tests/run.sh and tests/bench/run.sh fetch: the starter model and some photos.  Sourced after
 # cli/system.sh, POSIX sh; whoever sources it names the program in $vitreous and calls
 # remove_fetched when it ends.
 

@@ -9,12 +9,12 @@
 #define OPTION_INDENT 2
 #define TEXT_INDENT 8
 
-/* Prints words up to the end of the line given, then begins a new one. */
-static void
-print_paragraph (const char *text, guint indent)
+void
+cli_print_wrapped (const char *text, guint first, guint indent)
 {
   g_auto (GStrv) words = g_strsplit (text, " ", -1);
   glong column = 0;
+  gboolean is_first = TRUE;
 
   for (guint i = 0; words[i] != NULL; i++)
     {
@@ -24,8 +24,9 @@ print_paragraph (const char *text, guint indent)
         {
           putchar ('\n');
           column = 0;
+          is_first = FALSE;
         }
-      column += column == 0 ? printf ("%*s", (int) indent, "") : printf (" ");
+      column += column == 0 ? printf ("%*s", (int) (is_first ? first : indent), "") : printf (" ");
       fputs (words[i], stdout);
       column += length;
     }
@@ -38,7 +39,7 @@ print_text (const char *text, guint indent)
   g_auto (GStrv) paragraphs = g_strsplit (text, "\n", -1);
 
   for (guint i = 0; paragraphs[i] != NULL; i++)
-    print_paragraph (paragraphs[i], indent);
+    cli_print_wrapped (paragraphs[i], indent, indent);
 }
 
 static void

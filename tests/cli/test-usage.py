@@ -10,8 +10,8 @@ import subprocess
 
 from harness import FAULTS, MODEL, PROGRAM, CliTest, main
 
-COMMANDS = ['explain', 'evaluate', 'compare', 'analyze', 'advise', 'inspect', 'models', 'import',
-            'devices', 'head', 'augment', 'prune', 'bench']
+COMMANDS = ['explain', 'evaluate', 'compare', 'analyze', 'advise', 'diagnose', 'reference',
+            'inspect', 'models', 'import', 'devices', 'head', 'augment', 'prune', 'bench']
 MAN_PAGE = pathlib.Path(os.environ['VITREOUS_TEST_MAN'])
 
 # Each must end with 2 and one sentence in which the word stands.
