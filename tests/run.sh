@@ -13,6 +13,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . cli/system.sh
+. cli/fetch.sh
 . tests/drivers.sh
 . tests/gimps.sh
 . tests/python.sh
@@ -36,6 +37,23 @@ has_validation_layers ()
 }
 
 has_browser () { has_command chromium && has_command convert; }
+
+# provide_patients: the starter and photos that the suite cli finds planted faults with, fetched once
+# into the cache of the tests; what the user has installed is left alone.
+provide_patients ()
+{
+  vitreous=$PWD/build-tests/cli/vitreous
+  patients=${XDG_CACHE_HOME:-$HOME/.cache}/vitreous-tests/patients
+  (
+    XDG_DATA_HOME=$patients
+    export XDG_DATA_HOME
+    trap remove_fetched EXIT
+    provide_starter
+    provide_photos "$patients/photos" chelsea.png astronaut.png coffee.png rocket.jpg
+  ) || exit 1
+  VTR_TEST_STARTER=$patients/vitreous/models/starter VTR_TEST_PHOTOS=$patients/photos
+  export VTR_TEST_STARTER VTR_TEST_PHOTOS
+}
 
 # Whether the sanitized build is the one with CBLAS.
 choose_blas () { if has_library openblas; then echo enabled; else echo auto; fi; }
@@ -83,6 +101,7 @@ step 'configuring build-tests' configure build-tests cc -Dtests=true -Dwerror=tr
   -Dgimp2="$(choose_gimp2)"
 step 'building build-tests' ninja -C build-tests
 build_gimp3
+provide_patients
 run_suites build-tests testlog
 
 if has_fuzzer; then
