@@ -78,9 +78,10 @@ print_regularization (const CliAdvice *self)
   g_autofree char *weight = format_number (self->regularization->weight, 1);
   g_autofree char *penalty = format_number (self->regularization->penalty, 5);
 
-  printf ("In training: hold the entropy of attention by a term of weight %s (penalty now %s); -o "
-          "DIR writes it for PyTorch.\n",
-          weight, penalty);
+  printf ("In training: hold the entropy of attention at %s by a term of weight %s (penalty now "
+          "%s); "
+          "-o DIR writes it for PyTorch.\n",
+          self->reference != NULL ? "the reference's" : "what it is", weight, penalty);
 }
 
 void
@@ -191,6 +192,8 @@ cli_advice_to_json (const CliAdvice *self)
   add_groups (builder, self);
   add_trials (builder, self);
   cli_json_string (builder, "advice", best == NULL ? NULL : best->option);
+  cli_json_string (builder, "reference",
+                   self->reference == NULL ? NULL : vtr_reference_get_name (self->reference));
   json_builder_set_member_name (builder, "regularization");
   json_builder_add_value (builder, json_from_string (term, NULL));
   json_builder_end_object (builder);

@@ -27,6 +27,8 @@ typedef struct
   double *likeness;   /* [n_layers], likewise */
   GPtrArray *groups;  /* of VtrHeadGroup */
   GPtrArray *trials;  /* of CliTrial */
+  VtrReference
+      *reference; /* of models of this shape, whose entropies are aimed at; NULL for none */
   VtrRegularization *regularization;
 } CliAdvice;
 

@@ -254,7 +254,9 @@ observe (CliAdvice *self, VtrAnalysis *analysis, const CliAsking *asking, GError
       return FALSE;
     }
   self->groups = vtr_analysis_find_groups (analysis, VTR_ALIKE_DIVERGENCE, VTR_ALIKE_CKA);
-  self->regularization = vtr_regularization_new (analysis, NULL);
+  g_autofree double *healthy =
+      self->reference != NULL ? vtr_reference_get_entropies (self->reference) : NULL;
+  self->regularization = vtr_regularization_new (analysis, healthy);
   return TRUE;
 }
 
@@ -279,6 +281,7 @@ advice_clear (CliAdvice *self)
   g_clear_pointer (&self->groups, g_ptr_array_unref);
   g_clear_pointer (&self->trials, g_ptr_array_unref);
   g_clear_pointer (&self->regularization, vtr_regularization_free);
+  g_clear_pointer (&self->reference, vtr_reference_free);
 }
 
 static CliExit
@@ -311,7 +314,9 @@ advise_on (const AdviseOptions *options,
   };
 
   cli_inputs_thin_out (pictures, (guint) options->limit);
-  gboolean ok = observe (&advice, analysis, &asking, &error) && weigh (&advice, &asking, &error);
+  advice.reference = vtr_reference_find (model, &error);
+  gboolean ok = error == NULL && observe (&advice, analysis, &asking, &error) &&
+                weigh (&advice, &asking, &error);
   cli_progress_clear (progress);
   ok = ok && report (&advice, options->output, &error);
   const CliExit code = ok ? cli_conclude (pictures, NULL, "") : cli_fail (error);

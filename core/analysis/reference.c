@@ -146,6 +146,32 @@ vtr_reference_get_head (const VtrReference *self, VtrHeadTraitId trait, guint la
   return &self->heads[((gsize) trait * self->shape.n_layers + layer) * self->shape.n_heads + head];
 }
 
+double *
+vtr_reference_get_entropies (const VtrReference *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  double *entropies = g_new (double, self->shape.n_layers);
+  for (guint layer = 0; layer < self->shape.n_layers; layer++)
+    {
+      double sum = 0.0;
+      guint n = 0;
+
+      for (guint head = 0; head < self->shape.n_heads; head++)
+        {
+          const VtrRange *range =
+              vtr_reference_get_head (self, VTR_HEAD_TRAIT_ENTROPY, layer, head);
+
+          if (isnan (range->percentiles[2]))
+            continue;
+          sum += range->percentiles[2];
+          n++;
+        }
+      entropies[layer] = n > 0 ? sum / n : NAN;
+    }
+  return entropies;
+}
+
 const VtrRange *
 vtr_reference_get_tokens (const VtrReference *self, VtrTokenStatistic statistic, guint layer)
 {

@@ -25,8 +25,9 @@ vtr_regularization_new (const VtrAnalysis *analysis, const double *healthy)
     {
       const double present =
           vtr_analysis_get_layer_mean (analysis, VTR_STATISTIC_ENTROPY, VTR_READING_ALL, layer);
-      const double target =
-          healthy != NULL ? healthy[layer] : CLAMP (present, VTR_LEAST_TARGET, VTR_MOST_TARGET);
+      const double target = healthy != NULL && !isnan (healthy[layer])
+                                ? healthy[layer]
+                                : CLAMP (present, VTR_LEAST_TARGET, VTR_MOST_TARGET);
 
       self->present[layer] = present;
       self->targets[layer] = target;

@@ -114,7 +114,7 @@ class Advice(AdviseTest):
         found = self.advise('photos')
         self.assertEqual(set(found), {
             'vitreous', 'model', 'model_hash', 'device', 'fit', 'target', 'pictures', 'failed',
-            'layers', 'alike', 'trials', 'advice', 'regularization'})
+            'layers', 'alike', 'trials', 'advice', 'reference', 'regularization'})
         self.assertEqual((found['pictures'], found['failed']), (4, []))
         for layer in found['layers']:
             self.assertTrue(all(value >= 0 for value in layer['importance']))
@@ -156,6 +156,18 @@ class Advice(AdviseTest):
         for trial in self.advise('photos')['trials']:
             self.assertIn(trial['without'], text)
         self.assertIn('Advice: ', text)
+
+    def test_reference(self):
+        """Where it is known what is healthy, that is the target."""
+        own = self.advise('photos')
+        self.assertIsNone(own['reference'])
+        for i in range(8):
+            self.copy_picture(PICTURES[i % 4], f'healthy/{i}.png')
+        self.succeed('reference', 'make', '--device', 'cpu', MODEL, 'healthy')
+        found = self.advise('photos')
+        self.assertEqual(found['reference'], 'model')
+        self.assertNotEqual(found['regularization']['targets'], own['regularization']['targets'])
+        self.assertGreater(found['regularization']['penalty'], 0)
 
     def test_without_classes(self):
         found = self.advise('photos', '-m', HEADLESS)

@@ -78,8 +78,9 @@ typedef struct
 /**
  * vtr_regularization_new:
  * @analysis: what the attention is like now, of one picture or more
- * @healthy: (nullable) (array): [n_layers], the entropies to aim at, as of a healthy model of this
- *   shape; %NULL: what they are, moved into %VTR_LEAST_TARGET..%VTR_MOST_TARGET
+ * @healthy: (nullable) (array): [n_layers], the entropies to aim at, as
+ *   vtr_reference_get_entropies() has them; where it is %NULL or a number NaN: what they are, moved
+ *   into %VTR_LEAST_TARGET..%VTR_MOST_TARGET
  *
  * Returns: (transfer full): the term
  */

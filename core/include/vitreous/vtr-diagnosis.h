@@ -63,6 +63,11 @@ const char *vtr_reference_get_name (const VtrReference *self);
 VTR_AVAILABLE_IN_0_1
 guint vtr_reference_get_n_pictures (const VtrReference *self);
 
+/* The mean entropy of each layer's heads (%VTR_READING_ALL), by their medians: [n_layers], transfer
+ * full; NaN where nothing is known of a layer. */
+VTR_AVAILABLE_IN_0_1
+double *vtr_reference_get_entropies (const VtrReference *self);
+
 /* Whether @model has its layers, heads, width, patch size and prefix tokens; fails with
  * VTR_ERROR_USAGE, saying what differs. */
 VTR_AVAILABLE_IN_0_1
