@@ -7,7 +7,7 @@
 
 /* Shares of the heads from which on something is a note, a warning, a fault. */
 #define NOTE_SHARE 0.05
-#define WARNING_SHARE 0.1
+#define WARNING_SHARE 0.2
 #define COLLAPSE_WARNING_SHARE 0.05
 #define COLLAPSE_FAULT_SHARE 0.25
 #define SINK_WARNING_SHARE 0.1

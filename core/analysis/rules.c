@@ -237,7 +237,7 @@ static const VtrRule rules[VTR_N_RULES] = {
     .title = "Attention is more concentrated than in healthy models",
     .severity = VTR_SEVERITY_WARNING,
     .condition = "The median entropy of a head lies below the reference's 5th percentile and a "
-                 "quarter of the range. A warning from a tenth of the heads on.",
+                 "quarter of the range. A warning from a fifth of the heads on.",
     .evidence = "how many heads, and the farthest of them with its range",
     .cause = "Some layers' queries or keys are too large: wrong scaling, or training that went on "
              "too long.",
@@ -249,7 +249,7 @@ static const VtrRule rules[VTR_N_RULES] = {
     .title = "Attention is more dispersed than in healthy models",
     .severity = VTR_SEVERITY_WARNING,
     .condition = "The median entropy of a head lies above the reference's 95th percentile and a "
-                 "quarter of the range, a warning from a tenth of the heads on; or, without a "
+                 "quarter of the range, a warning from a fifth of the heads on; or, without a "
                  "reference, more than 90 % of its rows have an entropy above 0.98, a warning from a "
                  "quarter of the heads on.",
     .evidence = "how many heads, and the farthest of them with its range",

@@ -88,6 +88,13 @@ class Healthy(DiagnosisTest):
     def test_shapes(self):
         self.check(self.shapes, self.shapes.diagnose(self.shapes.model))
 
+    def test_single_pictures(self):
+        """A head or two are outside on any picture: no more than a note."""
+        for picture in self.shapes.pictures:
+            alone = clinic.Patient("shapes", self.shapes.model, [picture], self.shapes.reference)
+            with self.subTest(picture.name):
+                self.check(alone, alone.diagnose(alone.model))
+
     def test_starter(self):
         if self.starter is None:
             self.skipTest("VTR_TEST_STARTER and VTR_TEST_PHOTOS name none")
