@@ -326,8 +326,8 @@ class Trouble(EvaluateTest):
         self.check_growth(40, 1024)
 
     def test_memory_does_not_grow_by_little(self):
-        # One thread and patches alone: runs differ by 200 KiB, so 5 KiB a picture would be seen.
-        self.check_growth(120, 512, '--jobs', '1', '--measures', 'patch')
+        # One thread and patches alone: runs differ by up to 700 KiB, so 5 KiB a picture are seen.
+        self.check_growth(240, 1000, '--jobs', '1', '--measures', 'patch')
 
 
 if __name__ == '__main__':
