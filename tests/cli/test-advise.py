@@ -13,6 +13,7 @@ import subprocess
 from harness import FAULTS, GOLDEN, MODEL, PROGRAM, TIMEOUT, CliTest, main
 
 PICTURES = ['square', 'small', 'landscape', 'portrait']
+SHAPES = GOLDEN.parent / 'shapes'
 HEADLESS = GOLDEN / 'cases' / 'dinov2' / 'model'
 
 # Runs regularization.py as a training script would.  argv: the folder, the checkpoint, its targets.
@@ -159,12 +160,14 @@ class Advice(AdviseTest):
 
     def test_reference(self):
         """Where it is known what is healthy, that is the target."""
-        own = self.advise('photos')
+        own = self.advise('photos', '-m', SHAPES / 'model')
         self.assertIsNone(own['reference'])
-        for i in range(8):
-            self.copy_picture(PICTURES[i % 4], f'healthy/{i}.png')
-        self.succeed('reference', 'make', '--device', 'cpu', MODEL, 'healthy')
-        found = self.advise('photos')
+        pictures = sorted((SHAPES / 'pictures').glob('*.png'))[:8]
+        (self.folder / 'healthy').mkdir()
+        for picture in pictures:
+            shutil.copy(picture, self.folder / 'healthy')
+        self.succeed('reference', 'make', '--device', 'cpu', SHAPES / 'model', 'healthy')
+        found = self.advise('photos', '-m', SHAPES / 'model')
         self.assertEqual(found['reference'], 'model')
         self.assertNotEqual(found['regularization']['targets'], own['regularization']['targets'])
         self.assertGreater(found['regularization']['penalty'], 0)
