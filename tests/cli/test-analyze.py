@@ -172,7 +172,8 @@ class Files(AnalyzeTest):
         picture = SCREENSHOTS / 'analysis.png'
         picture.unlink(missing_ok=True)
         subprocess.run(
-            [browser, '--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars',
+            [browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
+             '--hide-scrollbars',
              '--host-resolver-rules=MAP * ~NOTFOUND', '--window-size=1280,2600',
              f'--user-data-dir={self.folder}/browser', f'--screenshot={picture}',
              f'file://{self.folder}/out/analysis.html'],
