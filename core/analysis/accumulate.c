@@ -321,6 +321,37 @@ describe_cell (const VtrAnalysis *self, gsize cell)
   return distribution;
 }
 
+/* Of a statistic that there is in that reading. */
+static gsize
+find_cell (const VtrAnalysis *self,
+           VtrStatistic statistic,
+           VtrReading reading,
+           guint layer,
+           guint head)
+{
+  const gsize row = find_series (statistic, reading) * self->n_layers + layer;
+
+  return row * self->n_heads + head;
+}
+
+static gboolean
+exists (VtrStatistic statistic, VtrReading reading)
+{
+  return (vtr_statistic_get_info (statistic)->readings >> reading & 1) != 0;
+}
+
+double
+vtr_analysis_get_mean (const VtrAnalysis *self,
+                       VtrStatistic statistic,
+                       VtrReading reading,
+                       guint layer,
+                       guint head)
+{
+  if (!exists (statistic, reading))
+    return NAN;
+  return mean_of (&self->running[find_cell (self, statistic, reading, layer, head)]);
+}
+
 VtrDistribution
 vtr_analysis_get (const VtrAnalysis *self,
                   VtrStatistic statistic,
@@ -334,10 +365,9 @@ vtr_analysis_get (const VtrAnalysis *self,
   g_return_val_if_fail ((guint) statistic < VTR_N_STATISTICS, none);
   g_return_val_if_fail (layer < self->n_layers && head < self->n_heads, none);
 
-  if ((vtr_statistic_get_info (statistic)->readings >> reading & 1) == 0)
+  if (!exists (statistic, reading))
     return none;
-  const gsize row = find_series (statistic, reading) * self->n_layers + layer;
-  return describe_cell (self, row * self->n_heads + head);
+  return describe_cell (self, find_cell (self, statistic, reading, layer, head));
 }
 
 VtrDistribution
@@ -370,7 +400,7 @@ vtr_analysis_get_n_heads_in (const VtrAnalysis *self, guint layer)
   guint n = 0;
 
   while (n < self->n_heads &&
-         vtr_analysis_get (self, VTR_STATISTIC_ENTROPY, VTR_READING_ALL, layer, n).n > 0)
+         !isnan (vtr_analysis_get_mean (self, VTR_STATISTIC_ENTROPY, VTR_READING_ALL, layer, n)))
     n++;
   return n;
 }
@@ -380,7 +410,7 @@ vtr_analysis_get_relative (const VtrAnalysis *self, VtrRelative which, guint lay
 {
   const gsize cell = ((gsize) which * self->n_layers + layer) * self->n_heads + head;
 
-  return describe_cell (self, layout_of (self->n_layers, self->n_heads).relatives + cell).mean;
+  return mean_of (&self->running[layout_of (self->n_layers, self->n_heads).relatives + cell]);
 }
 
 void

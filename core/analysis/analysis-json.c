@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-static const char *const percentile_names[] = { "p5", "p25", "p50", "p75", "p95" };
+static const char *const part_names[] = { "mean", "deviation", "p5", "p25", "p50", "p75", "p95" };
 
 static void
 begin_object (JsonBuilder *json, const char *key)
@@ -34,19 +34,13 @@ add_rounded (JsonBuilder *json, double value)
                                                              NULL));
 }
 
-/* One number of a distribution. */
-typedef double (*Part) (const VtrDistribution *distribution);
-
+/* The mean, the deviation, then the percentiles. */
 static double
-mean_of (const VtrDistribution *distribution)
+get_part (const VtrDistribution *distribution, guint part)
 {
-  return distribution->mean;
-}
-
-static double
-deviation_of (const VtrDistribution *distribution)
-{
-  return distribution->deviation;
+  return part == 0   ? distribution->mean
+         : part == 1 ? distribution->deviation
+                     : distribution->percentiles[part - 2];
 }
 
 /* [n_rows][n_columns], or [n_columns] where @n_rows is 0, of each number of the distributions. */
@@ -56,23 +50,15 @@ add_distributions (JsonBuilder *json,
                    guint n_rows,
                    guint n_columns)
 {
-  const guint n_parts = 2 + G_N_ELEMENTS (percentile_names);
-
-  for (guint part = 0; part < n_parts; part++)
+  for (guint part = 0; part < G_N_ELEMENTS (part_names); part++)
     {
-      begin_array (json, part == 0 ? "mean" : part == 1 ? "deviation" : percentile_names[part - 2]);
+      begin_array (json, part_names[part]);
       for (guint row = 0; row < MAX (n_rows, 1); row++)
         {
           if (n_rows > 0)
             json_builder_begin_array (json);
           for (guint column = 0; column < n_columns; column++)
-            {
-              const VtrDistribution *distribution = &distributions[row * n_columns + column];
-              const Part parts[] = { mean_of, deviation_of };
-
-              add_rounded (json, part < 2 ? parts[part](distribution)
-                                          : distribution->percentiles[part - 2]);
-            }
+            add_rounded (json, get_part (&distributions[row * n_columns + column], part));
           if (n_rows > 0)
             json_builder_end_array (json);
         }

@@ -76,7 +76,12 @@ struct _VtrAnalysis
 /* Heads that a layer has. */
 guint vtr_analysis_get_n_heads_in (const VtrAnalysis *self, guint layer);
 
-/* The mean over the pictures. */
+/* Means over the pictures, as in their distributions, which take sorting. */
+double vtr_analysis_get_mean (const VtrAnalysis *self,
+                              VtrStatistic statistic,
+                              VtrReading reading,
+                              guint layer,
+                              guint head);
 double
 vtr_analysis_get_relative (const VtrAnalysis *self, VtrRelative which, guint layer, guint head);
 

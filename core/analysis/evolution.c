@@ -19,7 +19,7 @@ vtr_analysis_get_layer_mean (const VtrAnalysis *self,
 
   for (guint head = 0; head < self->n_heads; head++)
     {
-      const double mean = vtr_analysis_get (self, statistic, reading, layer, head).mean;
+      const double mean = vtr_analysis_get_mean (self, statistic, reading, layer, head);
 
       if (isnan (mean))
         continue;

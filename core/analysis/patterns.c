@@ -113,21 +113,11 @@ vtr_pattern_get_rule (VtrPattern pattern)
   return patterns[pattern].rule;
 }
 
-static double
-mean_of (const VtrAnalysis *analysis,
-         VtrStatistic statistic,
-         VtrReading reading,
-         guint layer,
-         guint head)
-{
-  return vtr_analysis_get (analysis, statistic, reading, layer, head).mean;
-}
-
 /* What the model has not got, such as a CLS token, is NaN, gets nothing and meets no rule. */
 static double
 mass_of (const VtrAnalysis *analysis, VtrStatistic statistic, guint layer, guint head)
 {
-  const double mass = mean_of (analysis, statistic, VTR_READING_ALL, layer, head);
+  const double mass = vtr_analysis_get_mean (analysis, statistic, VTR_READING_ALL, layer, head);
 
   return mass > 0.0 ? mass : 0.0;
 }
@@ -142,8 +132,10 @@ vtr_analysis_get_pattern (const VtrAnalysis *self, guint layer, guint head)
     .artifact_mass = mass_of (self, VTR_STATISTIC_ARTIFACT_MASS, layer, head),
     .prefix_mass = mass_of (self, VTR_STATISTIC_CLS_MASS, layer, head) +
                    mass_of (self, VTR_STATISTIC_REGISTER_MASS, layer, head),
-    .entropy = mean_of (self, VTR_STATISTIC_ENTROPY, VTR_READING_ALL_PATCHES, layer, head),
-    .positional = mean_of (self, VTR_STATISTIC_POSITIONAL, VTR_READING_ALL_PATCHES, layer, head),
+    .entropy =
+        vtr_analysis_get_mean (self, VTR_STATISTIC_ENTROPY, VTR_READING_ALL_PATCHES, layer, head),
+    .positional = vtr_analysis_get_mean (self, VTR_STATISTIC_POSITIONAL, VTR_READING_ALL_PATCHES,
+                                         layer, head),
     .distance = vtr_analysis_get_relative (self, VTR_RELATIVE_DISTANCE, layer, head),
     .support = vtr_analysis_get_relative (self, VTR_RELATIVE_SUPPORT, layer, head),
   };

@@ -145,16 +145,6 @@ describe_reading (VtrReading reading)
   return texts[reading];
 }
 
-static double
-mean_of (const VtrAnalysis *analysis,
-         VtrStatistic statistic,
-         VtrReading reading,
-         guint layer,
-         guint head)
-{
-  return vtr_analysis_get (analysis, statistic, reading, layer, head).mean;
-}
-
 static void
 find_range (const VtrAnalysis *analysis,
             VtrStatistic statistic,
@@ -167,7 +157,7 @@ find_range (const VtrAnalysis *analysis,
   for (guint layer = 0; layer < analysis->n_layers; layer++)
     for (guint head = 0; head < analysis->n_heads; head++)
       {
-        const double mean = mean_of (analysis, statistic, reading, layer, head);
+        const double mean = vtr_analysis_get_mean (analysis, statistic, reading, layer, head);
 
         *low = fmin (*low, mean);
         *high = fmax (*high, mean);
@@ -187,7 +177,7 @@ add_dots (GString *html,
 
   for (guint head = 0; head < n_heads; head++)
     {
-      const double mean = mean_of (analysis, statistic, reading, layer, head);
+      const double mean = vtr_analysis_get_mean (analysis, statistic, reading, layer, head);
       const VtrPattern pattern = vtr_analysis_get_pattern (analysis, layer, head);
       /* Side by side, so that heads alike do not hide each other. */
       const double x = layer + 0.6 * ((head + 0.5) / n_heads - 0.5);
@@ -332,7 +322,7 @@ vtr_report_add_grid (GString *html,
   for (guint layer = 0; layer < analysis->n_layers; layer++)
     for (guint head = 0; head < analysis->n_heads; head++)
       {
-        const double mean = mean_of (analysis, statistic, reading, layer, head);
+        const double mean = vtr_analysis_get_mean (analysis, statistic, reading, layer, head);
 
         if (!isnan (mean))
           add_field (html, layer, head, pick_color (map, mean, low, high),
