@@ -20,10 +20,8 @@ try_picture (CliPicture *picture,
     return NULL;
   VtrFindings *findings = vtr_evaluation_try (job->evaluation, job->session, input, picture->index,
                                               progress, progress_data, cancellable, &problem);
-  if (findings == NULL && cli_stops_all (job->options, problem))
-    g_propagate_error (error, g_steal_pointer (&problem));
-  else if (findings == NULL)
-    picture->error = g_steal_pointer (&problem);
+  if (findings == NULL)
+    cli_picture_fail (picture, job->options, g_steal_pointer (&problem), error);
   return findings;
 }
 
@@ -42,8 +40,7 @@ cli_evaluation_run (const CliEvaluationJob *job, GError **error)
 {
   const CliPictureRun run = {
     .pictures = job->pictures,
-    /* One more than compute, so that a picture is read meanwhile. */
-    .n_threads = MIN (job->options->jobs, vtr_session_get_n_runs (job->session) + 1),
+    .n_threads = cli_count_threads (job->options, job->session),
     .try_picture = try_picture,
     .count = count,
     .found_free = (GDestroyNotify) vtr_findings_free,

@@ -21,10 +21,8 @@ try_picture (CliPicture *picture,
   VtrObservation *observation =
       vtr_session_observe (self->session, input, vtr_analysis_get_temperature (self->analysis),
                            progress, progress_data, cancellable, &problem);
-  if (observation == NULL && cli_stops_all (self->options, problem))
-    g_propagate_error (error, g_steal_pointer (&problem));
-  else if (observation == NULL)
-    picture->error = g_steal_pointer (&problem);
+  if (observation == NULL)
+    cli_picture_fail (picture, self->options, g_steal_pointer (&problem), error);
   return observation;
 }
 
@@ -45,8 +43,7 @@ cli_observe_pictures (const CliObserving *self, GError **error)
 {
   const CliPictureRun run = {
     .pictures = self->pictures,
-    /* One more than compute, so that a picture is read meanwhile. */
-    .n_threads = MIN (self->options->jobs, vtr_session_get_n_runs (self->session) + 1),
+    .n_threads = cli_count_threads (self->options, self->session),
     .try_picture = try_picture,
     .count = count,
     .found_free = (GDestroyNotify) vtr_observation_unref,

@@ -212,3 +212,21 @@ cli_stops_all (const CliExplainOptions *options, const GError *error)
          (g_error_matches (error, VTR_ERROR, VTR_ERROR_USAGE) &&
           cli_explain_options_are_of_all (options));
 }
+
+guint
+cli_count_threads (const CliExplainOptions *options, VtrSession *session)
+{
+  return MIN (options->jobs, vtr_session_get_n_runs (session) + 1);
+}
+
+void
+cli_picture_fail (CliPicture *picture,
+                  const CliExplainOptions *options,
+                  GError *problem,
+                  GError **error)
+{
+  if (cli_stops_all (options, problem))
+    g_propagate_error (error, problem);
+  else
+    picture->error = problem;
+}

@@ -47,6 +47,16 @@ VtrInput *cli_read_input (VtrModel *model,
                           const char *path,
                           GError **error);
 
+/* As many as keep the device busy while one more picture is read, or as the user says. */
+guint cli_count_threads (const CliExplainOptions *options, VtrSession *session);
+
+/* For a CliTryFunc that failed: @problem, which is taken, goes where it belongs, into the picture
+ * or into @error. */
+void cli_picture_fail (CliPicture *picture,
+                       const CliExplainOptions *options,
+                       GError *problem,
+                       GError **error);
+
 /* Whether computing another picture would fail alike: no device any more, a question the model has
  * no answer to, or cancelled. */
 gboolean cli_stops_all (const CliExplainOptions *options, const GError *error);
